@@ -1,0 +1,25 @@
+/*
+** What Lua 5.1 lacks, under its later names. LuaJIT counts as 5.1 and already has most of it.
+*/
+#if !defined(luafabric_compat_h)
+#define luafabric_compat_h
+
+#include "lua.h"
+#include "lauxlib.h"
+
+#if LUA_VERSION_NUM < 502
+#define lua_rawlen lua_objlen
+#if !defined(luaL_newlib)
+#define luaL_setfuncs(L, functions, upvalues) luaL_register(L, NULL, functions)
+#define luaL_newlib(L, functions)             (lua_newtable(L), luaL_register(L, NULL, functions))
+#define luaL_setmetatable(L, name)            (luaL_getmetatable(L, name), lua_setmetatable(L, -2))
+#endif
+#endif
+
+#if LUA_VERSION_NUM < 503
+#define lua_isinteger(L, index) 0
+#endif
+
+#define LUAFABRIC_EXPORT __attribute__((visibility("default")))
+
+#endif

@@ -1,0 +1,38 @@
+/*
+** Checks UTF-8. Pure: no Lua, no state, no allocation.
+*/
+
+#include "utf8.h"
+
+/* The length of the well-formed sequence at `text` (Unicode table 3-7), 0 when there is none. */
+static size_t sequence_length (const unsigned char *text, size_t left) {
+  unsigned char first = text[0], low = 0x80, high = 0xBF;
+  size_t length, i;
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4) return 0;
+  length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  if (left < length) return 0;
+  if (first == 0xE0) low = 0xA0;  /* overlong */
+  if (first == 0xED) high = 0x9F; /* surrogates */
+  if (first == 0xF0) low = 0x90;  /* overlong */
+  if (first == 0xF4) high = 0x8F; /* beyond U+10FFFF */
+  if (text[1] < low || text[1] > high) return 0;
+  for (i = 2; i < length; i++)
+    if (text[i] < 0x80 || text[i] > 0xBF) return 0;
+  return length;
+}
+
+int luafabric_check_utf8 (const char *text, size_t length, size_t *units, size_t *bad) {
+  size_t at = 0;
+  *units = 0;
+  while (at < length) {
+    size_t step = sequence_length((const unsigned char *)text + at, length - at);
+    if (step == 0) {
+      *bad = at;
+      return 0;
+    }
+    *units += step == 4 ? 2 : 1;
+    at += step;
+  }
+  return 1;
+}

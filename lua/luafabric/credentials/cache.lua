@@ -1,0 +1,143 @@
+--- A credential that fetches tokens and keeps them: renewed five minutes early, the old one used as
+--- long as it is good and no new one is to be had, one fetch at a time for all tasks of a loop. The
+--- token lives in a closure, so that printing or walking a credential shows its name and no more.
+
+local errors = require "luafabric.errors"
+local tasks = require "luafabric.tasks"
+
+local M = {}
+
+-- Renewed this long before the end, as Microsoft's own libraries do (MSAL, azure-core).
+local EARLY = 300
+-- After a renewal failed, the old token serves this long before the next try.
+local RETRY_AFTER_FAILURE = 30
+
+local Credential = { __name = "luafabric.credential" }
+
+function Credential:__tostring()
+  return "luafabric credential: " .. self.name
+end
+
+--- What every credential is: a name, a way to a token, and a way to say that a token was refused.
+---@class luafabric.Credential
+---@field name string  for people; holds no secret
+---@field token fun(self, io: luafabric.CredentialIO|nil): string|nil, luafabric.Error|nil
+---@field invalidate fun(self, token: string): boolean, luafabric.Error|nil
+---        after a 401: drops that token, and only that; true when a new one can be got
+
+---@class luafabric.CredentialIO
+---@field now number|fun(): number  unix seconds
+---@field request fun(request: table): table  as tasks.request
+---@field sleep? fun(seconds: number)  default tasks.sleep
+---@field random? fun(): number  default the host's
+
+--- Gives the two functions and the name the looks of a credential.
+---@param name string
+---@param token function
+---@param invalidate function
+---@return luafabric.Credential
+function M.object(name, token, invalidate)
+  return setmetatable({ name = name, token = token, invalidate = invalidate }, Credential)
+end
+
+--- Why a value cannot be a bearer token; nil when it can. Never shows the value.
+---@param value any
+---@return string|nil problem
+function M.token_problem(value)
+  if type(value) ~= "string" then return "expected a string, got a " .. type(value) end
+  if value == "" then return "is empty" end
+  if value:find("^[Bb]earer%s") then return 'begins with "Bearer": give the token alone' end
+  if value:find("[^\33-\126]") then return "has a space, a line break or the like in it" end
+end
+
+local function no_randomness()
+  return 0.5
+end
+
+local function time_of(io)
+  if type(io.now) == "function" then return io.now() end
+  return io.now
+end
+
+--- What is missing in `io` comes from the loop of the running task.
+local function complete(io)
+  local _, loop = tasks.current()
+  local host = loop and loop.host or {}
+  io = io or {}
+  return { now = io.now or host.wall, request = io.request or tasks.request,
+    sleep = io.sleep or tasks.sleep, random = io.random or host.random or no_randomness }
+end
+
+--- Half of a short life is all that can be had early.
+local function refresh_time(now, answer)
+  local life = answer.expires_at - now
+  local wanted = math.min(answer.refresh_at or math.huge, answer.expires_at - EARLY)
+  return math.max(wanted, now + math.min(life / 2, EARLY))
+end
+
+--- A credential on a fetch function.
+---@param name string
+---@param fetch fun(io: table, patient: boolean): table|nil, luafabric.Error|nil
+---        gives { token, expires_at = unix seconds, refresh_at = unix seconds | nil }; may wait;
+---        not patient: an old token still serves, so one short try is enough
+---@return luafabric.Credential
+function M.new(name, fetch)
+  local held -- { token, expires_at, refresh_at }
+  local next_try = -math.huge
+  local flights = setmetatable({}, { __mode = "kv" }) -- loop -> the task that fetches
+
+  local function usable(now)
+    return held ~= nil and now < held.expires_at
+  end
+
+  local function renew(io)
+    local now = time_of(io)
+    local answer, err = fetch(io, not usable(now))
+    if not answer then
+      next_try = time_of(io) + RETRY_AFTER_FAILURE
+      return nil, err
+    end
+    held = { token = answer.token, expires_at = answer.expires_at,
+      refresh_at = refresh_time(now, answer) }
+    return true
+  end
+
+  --- In a task of its own, so that whoever is cancelled meanwhile takes nobody's token away.
+  local function renew_once(io)
+    local _, loop = tasks.current()
+    if not loop then return renew(io) end
+    local flight = flights[loop]
+    if not flight or flight:result() ~= nil then
+      flight = loop:spawn(renew, io)
+      flights[loop] = flight
+    end
+    local ended, renewed, err = flight:join()
+    if flights[loop] == flight then flights[loop] = nil end
+    if not ended then return nil, renewed end
+    return renewed, err
+  end
+
+  local function token(_, io)
+    io = complete(io)
+    local now = time_of(io)
+    if held and (now < held.refresh_at or usable(now) and now < next_try) then
+      return held.token
+    end
+    local renewed, err = renew_once(io)
+    if usable(time_of(io)) then return held.token end
+    if renewed then
+      return nil, errors.new { kind = "unauthorized", message = "the token got from " .. name
+        .. " has already expired: is this machine's clock right?" }
+    end
+    return nil, err
+  end
+
+  local function invalidate(_, refused)
+    if held and held.token == refused then held = nil end
+    return true
+  end
+
+  return M.object(name, token, invalidate)
+end
+
+return M

@@ -1,0 +1,117 @@
+-- Paged lists: `continuationToken` arrives percent-encoded already and is spliced as it stands into
+-- `continuationUri`; both are absent on the last page. Both facts are of Microsoft's samples and
+-- recordings (LDEsMTAwMDAwLDA%3D). Fabric promises no order: here it is that of the ids, which is
+-- as good as shuffled and lets a page be found again while the list changes.
+
+local answers = require "luafabric.emulator.answers"
+local ids = require "luafabric.emulator.ids"
+local json = require "luafabric.json"
+
+local M = {}
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+local function base64(text)
+  local out = {}
+  for index = 1, #text, 3 do
+    local a, b, c = text:byte(index, index + 2)
+    local group = a * 65536 + (b or 0) * 256 + (c or 0)
+    for position = 3, 0, -1 do
+      local digit = math.floor(group / 64 ^ position) % 64
+      out[#out + 1] = ALPHABET:sub(digit + 1, digit + 1)
+    end
+    if not b then out[#out - 1] = "=" end
+    if not c then out[#out] = "=" end
+  end
+  return table.concat(out)
+end
+
+local function base64_decode(text)
+  local out, group, digits = {}, 0, 0
+  for character in text:gmatch("[%w+/]") do
+    group, digits = group * 64 + ALPHABET:find(character, 1, true) - 1, digits + 1
+    if digits == 4 then
+      out[#out + 1] = string.char(math.floor(group / 65536), math.floor(group / 256) % 256,
+        group % 256)
+      group, digits = 0, 0
+    end
+  end
+  if digits == 2 then out[#out + 1] = string.char(math.floor(group / 16)) end
+  if digits == 3 then
+    out[#out + 1] = string.char(math.floor(group / 1024), math.floor(group / 4) % 256)
+  end
+  return table.concat(out)
+end
+
+--- The token of the page after the entry with this id; 37 bytes, so that there is always a "=" to
+--- be percent-encoded.
+local function token_after(id)
+  return (base64("," .. id):gsub("=", "%%3D"))
+end
+
+local function first_after(things, id)
+  local low, high = 1, #things + 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if things[middle].id > id then high = middle else low = middle + 1 end
+  end
+  return low
+end
+
+--- Things in the order of lists.
+---@param things { id: string }[]
+---@return table[] copy
+function M.sorted(things)
+  local copy = {}
+  for index, thing in ipairs(things) do copy[index] = thing end
+  table.sort(copy, function(a, b) return a.id < b.id end)
+  return copy
+end
+
+local function next_uri(service, route, token)
+  local parts = {}
+  for pair in route.query_text:gmatch("[^&]+") do
+    if not pair:lower():find("^continuationtoken=") then parts[#parts + 1] = pair end
+  end
+  parts[#parts + 1] = "continuationToken=" .. token
+  local path = route.path:gsub("^/[vV]1", "")
+  return service.settings.base_url .. path .. "?" .. table.concat(parts, "&")
+end
+
+--- One page of a list.
+---@param service table  for its page size and its base URL
+---@param route table
+---@param context table
+---@param things { id: string }[]  in the order of M.sorted
+---@param expand fun(thing: table): table  makes the JSON of those on the page
+---@param keep nil|fun(thing: table): boolean  whether a thing is to be listed
+---@return table response
+function M.answer(service, route, context, things, expand, keep)
+  local given = route.query.continuationtoken
+  local index = 1
+  if given and given ~= "" then
+    local id = given:find("^[%w+/]+==$") and base64_decode(given):match("^,(.*)$")
+    if not ids.is_guid(id) then
+      return answers.error(context, "InvalidParameter",
+        { message = "The continuationToken is not one that this list gave" })
+    end
+    index = first_after(things, id)
+  end
+  local page, last = json.array {}, nil
+  local body = { value = page }
+  while things[index] do
+    if not keep or keep(things[index]) then
+      if #page == service.settings.page_size then
+        body.continuationToken = token_after(last.id)
+        body.continuationUri = next_uri(service, route, body.continuationToken)
+        break
+      end
+      last = things[index]
+      page[#page + 1] = expand(last)
+    end
+    index = index + 1
+  end
+  return answers.ok(context, body)
+end
+
+return M

@@ -1,0 +1,54 @@
+--- Which server a URL belongs to: scheme, host and port. Decides where a bearer token or a secret may
+--- go. Pure.
+
+local M = {}
+
+local default_ports = { https = 443, http = 80 }
+
+local function split_authority(authority)
+  local host, port = authority:match("^(%[[%x:.]+%]):?(%d*)$")
+  if not host then host, port = authority:match("^([%w.-]+):?(%d*)$") end
+  return host, port
+end
+
+--- True for names of this machine: localhost, 127.x.y.z, [::1].
+---@param host string
+---@return boolean
+function M.is_loopback(host)
+  host = host:lower()
+  return host == "localhost" or host == "[::1]" or host:find("^127%.%d+%.%d+%.%d+$") ~= nil
+end
+
+--- Takes a URL apart. Nobody's name or password may be in it.
+---@param url string
+---@return { scheme: string, host: string, port: integer, origin: string, path: string }|nil parts
+---@return string|nil message  what is wrong with it
+function M.parse(url)
+  local scheme, authority, path = url:match("^(%a[%w+.-]*)://([^/?#%c%s]*)([^%c%s]*)$")
+  if not scheme then return nil, "no URL (expected https://host/…)" end
+  scheme = scheme:lower()
+  if authority:find("@", 1, true) then return nil, "a URL with a user name in it" end
+  local host, port_text = split_authority(authority)
+  if not host then return nil, "a URL without a proper host name" end
+  host = host:lower()
+  local port = port_text == "" and default_ports[scheme] or tonumber(port_text)
+  if not port or port < 1 or port > 65535 then return nil, "a URL without a proper port" end
+  local origin = scheme .. "://" .. host
+  if port ~= default_ports[scheme] then origin = ("%s:%d"):format(origin, port) end
+  return { scheme = scheme, host = host, port = port, origin = origin, path = path }
+end
+
+--- As `parse`, and refuses what a secret may not be sent to: only https, or http to this machine.
+---@param url string
+---@return table|nil parts
+---@return string|nil message
+function M.parse_secure(url)
+  local parts, message = M.parse(url)
+  if not parts then return nil, message end
+  if parts.scheme == "https" or parts.scheme == "http" and M.is_loopback(parts.host) then
+    return parts
+  end
+  return nil, "neither https nor http to this machine"
+end
+
+return M

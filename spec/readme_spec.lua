@@ -1,0 +1,106 @@
+-- Every snippet of the README, run as it stands against the emulator. Only what cannot be had here
+-- is put in its place: a prefix that is not /usr/local, and credentials that are real somewhere.
+
+local emulator = require "luafabric.emulator.server"
+local readme = require "spec.support.readme"
+local shell = require "spec.support.shell"
+
+local snippets, unnamed = readme.snippets()
+
+-- Snippets that other specs run: spec/install_spec.lua.
+local elsewhere = { rock = true, cmake = true }
+
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+describe("the README #process", function()
+  local scratch, child, environment
+  local seen = {}
+
+  local function start(options)
+    local endpoint, token
+    child, endpoint, token = assert(emulator.start_child(options))
+    environment = ("export PATH='%s/build/bin':\"$PATH\" LUAFABRIC_ENDPOINT='%s' " ..
+      "LUAFABRIC_TOKEN='%s'\n"):format(os.getenv("PWD"), endpoint, token or "any")
+    return endpoint
+  end
+
+  local function run(name, prefix, text)
+    seen[name] = true
+    local code, output = shell.run((prefix or environment) .. (text or snippets[name]))
+    assert.are.equal(0, code, output)
+    return output
+  end
+
+  -- Lua snippets share what the first of them defines.
+  local function run_lua(name, ...)
+    local parts = {}
+    for _, part in ipairs { ..., name } do parts[#parts + 1] = snippets[part] end
+    local path = scratch .. "/" .. name .. ".lua"
+    write(path, table.concat(parts, "\n"))
+    return run(name, nil, "lua5.4 '" .. path .. "'\n")
+  end
+
+  setup(function()
+    scratch = shell.scratch()
+  end)
+
+  teardown(function()
+    shell.remove(scratch)
+  end)
+
+  after_each(function()
+    if child then child:close() end
+    child = nil
+  end)
+
+  it("runs one notebook from Lua, and many at a time", function()
+    start { notebooks = "examples/seattle" }
+    assert.matches('^succeeded\t{.*"days": *730', run_lua("one-run"))
+    local output = run_lua("parallel", "one-run")
+    assert.matches('366.*\n.*365.*\n.*365', output)
+  end)
+
+  it("runs a notebook by the command on an emulator of its own", function()
+    start { notebooks = "examples/seattle" }
+    local output = run("run-local")
+    assert.matches("succeeded", output)
+    assert.matches("\n1461\n$", output)
+  end)
+
+  it("runs against an endpoint with an app registration", function()
+    shell.run("mkdir -p '" .. scratch .. "/nb/Sales' && cp examples/seattle/Weather/Ingest.ipynb '" ..
+      scratch .. "/nb/Sales/Ingest orders.ipynb'; cp examples/seattle/*.csv '" .. scratch .. "/nb/'")
+    local endpoint = start { notebooks = scratch .. "/nb" }
+    local text = snippets["run-fabric"]:gsub("AZURE_TENANT_ID=…", "AZURE_TENANT_ID=contoso.com")
+      :gsub("AZURE_CLIENT_ID=…", "AZURE_CLIENT_ID=12345678-1234-1234-1234-123456789abc")
+      :gsub("AZURE_CLIENT_SECRET=…", "AZURE_CLIENT_SECRET=secret")
+    local authority = "unset LUAFABRIC_TOKEN; export AZURE_AUTHORITY_HOST='" ..
+      endpoint:gsub("/v1$", "") .. "'\n"
+    assert.matches("succeeded", run("run-fabric", environment .. authority, text))
+  end)
+
+  it("shows a fault script that does what its comments say", function()
+    write(scratch .. "/faults.lua", snippets.faults)
+    start { notebooks = "examples/seattle", faults = scratch .. "/faults.lua" }
+    seen.faults = true
+    local command = environment .. "luafabric notebook run Weather Ingest --output json"
+    local code, output = shell.run(command .. " 2>/dev/null")
+    assert.are.equal(6, code, output)
+    assert.matches('"outcome": *"unknown"', output)
+    code, output = shell.run(command)
+    assert.are.equal(0, code, output)
+    assert.matches("429", output)
+  end)
+
+  it("has no snippet that no spec runs", function()
+    assert.are.same({ "./dev demo     # a real notebook on the local emulator; no Azure account needed" },
+      unnamed)
+    for name in pairs(snippets) do
+      assert(seen[name] or elsewhere[name], "nothing runs the README's snippet '" .. name .. "'")
+    end
+  end)
+end)
