@@ -1,8 +1,8 @@
 /*
 ** A child process: its end, its pipes, its signals.
-** The end is looked at without reaping (WNOWAIT), so that until `close` the pid and the group stay the
-** child's and no signal can hit a stranger. SIGCHLD is not used. Standard streams of this process are
-** never touched.
+** The end is looked at without reaping (WNOWAIT), so that until `close` the pid and the group stay
+** the child's and no signal can hit a stranger. SIGCHLD is not used. Standard streams of this
+** process are never touched.
 */
 #include <errno.h>
 #include <math.h>
@@ -111,10 +111,10 @@ static void push_end (lua_State *L, const child *self) {
   }
   if (self->signal > 0) {
     const char *name = luafabric_signal_name(self->signal);
-    if (name == NULL)
-      name = lua_pushfstring(L, "%d", self->signal);
-    else
+    if (name != NULL)
       lua_pushstring(L, name);
+    else
+      lua_pushfstring(L, "%d", self->signal);
     lua_setfield(L, -2, "signal");
   }
 }
@@ -196,7 +196,8 @@ static int read_pipe (lua_State *L, int index, const char *what) {
 
 /*
 ** child:read([max]), child:read_error([max])
-**   --> text, at most max and 16384 bytes | "" when there is none yet | nil at the end | nil, message
+**   --> text, at most max and 16384 bytes | "" when there is none yet | nil at the end
+**     | nil, message
 */
 static int child_read (lua_State *L) {
   return read_pipe(L, 1, "reading the child's output");

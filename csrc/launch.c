@@ -1,7 +1,7 @@
 /*
-** fork and execve of a planned child: own process group, death with its parent, no descriptor leaked,
-** and an execve that fails reported as such. Between fork and execve only async-signal-safe calls are
-** made, with all signals blocked. No Lua here.
+** fork and execve of a planned child: own process group, death with its parent, no descriptor
+** leaked, and an execve that fails reported as such. Between fork and execve only
+** async-signal-safe calls are made, with all signals blocked. No Lua here.
 */
 #include <errno.h>
 #include <fcntl.h>

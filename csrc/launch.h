@@ -18,7 +18,7 @@ typedef struct report {
   int code; /* errno; 0 when all went well */
 } report;
 
-/* All that the child needs, ready to use. The pointers belong to Lua, the descriptors to launch.c. */
+/* All that the child needs. The pointers belong to Lua, the descriptors to launch.c. */
 typedef struct launch {
   const char **candidates; /* paths to try, NULL at the end */
   char **argv, **envp;
@@ -39,8 +39,9 @@ void luafabric_launch_init (launch *plan);
 int luafabric_have_pidfd (void);
 
 /*
-** Starts the planned child in `self`; a code of 0 in the report means that its program runs. The plan's
-** descriptors are closed again; after a failure `self` may be half made, and release puts it right.
+** Starts the planned child in `self`; a code of 0 in the report means that its program runs. The
+** plan's descriptors are closed again; after a failure `self` may be half made, and release puts it
+** right.
 */
 report luafabric_launch (launch *plan, child *self);
 

@@ -199,8 +199,8 @@ static int push_problem (lua_State *L, const launch *plan, report problem) {
 **        [, stdin = "null" | "pipe" | "inherit"] [, stdout = …] [, stderr = …]
 **        [, own_group = true] [, die_with_parent = true] [, pidfd = true] }
 **   --> child | nil, message
-** env is merged over this process's; stdin is "null" and the others "inherit" unless said; the program
-** is looked up in the child's PATH. pidfd = false does as on a kernel without pidfd_open.
+** env is merged over this process's; stdin is "null" and the others "inherit" unless said; the
+** program is looked up in the child's PATH. pidfd = false does as on a kernel without pidfd_open.
 */
 static int spawn (lua_State *L) {
   launch plan;

@@ -36,7 +36,7 @@ describe("a cached credential", function()
     assert.equal("t2", world.token(1100))
   end)
 
-  it("keeps an old token while it is good when a renewal fails, and does not ask every time", function()
+  it("keeps a good old token when a renewal fails, and does not ask every time", function()
     local world = counting(3600)
     world.token(1000)
     assert.is_true(world.patient)

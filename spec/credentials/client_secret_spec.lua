@@ -54,9 +54,11 @@ describe("a client secret", function()
   end)
 
   it("is never sent in the clear, nor to a place that only looks right", function()
-    for _, authority in ipairs { "http://login.microsoftonline.com", "http://127.0.0.1.evil.example",
+    for _, authority in ipairs {
+      "http://login.microsoftonline.com", "http://127.0.0.1.evil.example",
       "https://user:pw@login.microsoftonline.com", "https://login.microsoftonline.com/path",
-      "ftp://x", "", "https://", 5 } do
+      "ftp://x", "", "https://", 5,
+    } do
       assert.error_matches(function() new_credential { authority = authority } end, "authority: ")
     end
   end)

@@ -1,0 +1,152 @@
+-- The command line: what there is to say, and reading it. argparse does the work; before it come the
+-- two things it cannot know: that a token is never an argument, and which word belongs to
+-- --exit-value, whose PATH is optional.
+
+local argparse = require "argparse"
+local exit_codes = require "luafabric.cli.exit_codes"
+
+local M = {}
+
+local WHOLE = "." -- the PATH of --exit-value without one
+
+-- Options of `notebook run` that take the next word.
+local takes_word = {
+  ["-P"] = true, ["--parameter"] = true, ["--params"] = true, ["--execution-data"] = true,
+  ["--timeout"] = true, ["--submit-timeout"] = true, ["--route"] = true, ["--on-interrupt"] = true,
+  ["--endpoint"] = true, ["--local"] = true, ["--output"] = true, ["-o"] = true,
+}
+
+local function add_common(command)
+  command:option("--endpoint", "The API to talk to (default: LUAFABRIC_ENDPOINT, or Fabric's own).")
+    :argname("URL")
+  command:option("--local", "Start an emulator for this one command, with the notebooks of "
+    .. "DIR/<workspace>/<notebook>.ipynb; no credential is used."):argname("DIR"):target("local_dir")
+  command:option("-o --output", "What standard output gets: text or json (one document)."):choices
+    { "text", "json" }:default("text")
+  command:flag("-q --quiet", "No progress on standard error.")
+end
+
+local function add_run(notebook)
+  local run = notebook:command("run", "Run a notebook and wait for its end.")
+  run:argument("workspace", "Name or id."):argname("WORKSPACE")
+  run:argument("notebook", "Name or id."):argname("NOTEBOOK")
+  run:option("-P --parameter", "A parameter: name=value is Text; name:Type=value is one of Text, "
+    .. "Integer, Number, Boolean, DateTime, Guid, VariableReference, Automatic. May be repeated.")
+    :argname("NAME[:TYPE]=VALUE"):count("*")
+  run:option("--params", "Parameters from a JSON file, - for standard input; -P wins.")
+    :argname("FILE")
+  run:option("--execution-data", "Compute settings from a JSON file, as Fabric publishes them.")
+    :argname("FILE")
+  run:flag("--no-wait", "Return when the run was accepted (exit code 0), and print its job id.")
+  run:option("--timeout", "Cancel the run when it takes longer, counted from its acceptance: "
+    .. "90s, 15m, 2h, 1d."):argname("DURATION")
+  run:option("--submit-timeout", "How long to wait for quota or capacity (default 30m).")
+    :argname("DURATION")
+  run:option("--exit-value", "Print only the exit value, or the part of it at PATH (a.b.1); give "
+    .. "PATH after NOTEBOOK, or as --exit-value=PATH."):argname("PATH")
+  run:option("--route", "typed (default), or generic for tenants that lack the typed route.")
+    :choices { "typed", "generic" }
+  run:option("--on-interrupt", "What Ctrl-C does to the run: cancel (default) or detach.")
+    :choices { "cancel", "detach" }:default("cancel")
+  add_common(run)
+end
+
+local function add_job_command(notebook, name, description)
+  local command = notebook:command(name, description)
+  command:argument("workspace", "Name or id."):argname("WORKSPACE")
+  command:argument("notebook", "Name or id."):argname("NOTEBOOK")
+  command:argument("job", "The job id of the run."):argname("JOB")
+  add_common(command)
+end
+
+local function add_emulator(parser)
+  local emulator = parser:command("emulator", "Serve a folder of notebooks as a local Fabric.")
+  emulator:option("--notebooks", "Folder with <workspace>/<notebook>.ipynb."):argname("DIR")
+    :count(1)
+  emulator:option("--port", "Port on 127.0.0.1 (default: a free one)."):argname("PORT")
+    :convert(tonumber)
+  emulator:option("--faults", "A Lua file that returns a list of faults."):argname("FILE")
+  emulator:option("--retry-after", "Seconds between two looks at a run (default 1)."):argname("S")
+    :convert(tonumber)
+  emulator:option("--token-env", "Environment variable with the only token to accept (default: "
+    .. "any token)."):argname("NAME")
+end
+
+--- The parser of everything.
+---@return table
+function M.parser()
+  local parser = argparse("luafabric", "Run Microsoft Fabric notebooks.")
+    :epilog("A token is never an argument: set LUAFABRIC_TOKEN, or AZURE_TENANT_ID, "
+      .. "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.\n\n" .. exit_codes.help())
+    :require_command(true):command_target("command")
+  parser:flag("--version", "Print the version.")
+  local notebook = parser:command("notebook", "Run notebooks and look at their runs.")
+    :require_command(true):command_target("action")
+  add_run(notebook)
+  add_job_command(notebook, "status", "Show a run.")
+  add_job_command(notebook, "cancel", "Cancel a run and wait for its end.")
+  local list = notebook:command("list", "List the runs of a notebook, newest first.")
+  list:argument("workspace", "Name or id."):argname("WORKSPACE")
+  list:argument("notebook", "Name or id."):argname("NOTEBOOK")
+  add_common(list)
+  add_emulator(parser)
+  parser:command("completion", "Print a completion script for a shell.")
+    :argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
+  return parser
+end
+
+-- `--exit-value` alone takes the next word only when workspace and notebook are behind us.
+local function settle_exit_value(arguments)
+  local settled, words, index = {}, 0, 1
+  while index <= #arguments do
+    local word = arguments[index]
+    if word == "--exit-value" then
+      local following = arguments[index + 1]
+      if words >= 4 and following and not following:find("^%-") then
+        word = word .. "=" .. following
+        index = index + 1
+      else
+        word = word .. "=" .. WHOLE
+      end
+    elseif takes_word[word] then
+      settled[#settled + 1] = word
+      index = index + 1
+      word = arguments[index]
+    elseif not word:find("^%-") then
+      words = words + 1
+    end
+    settled[#settled + 1] = word
+    index = index + 1
+  end
+  return settled
+end
+
+--- Whether a document was asked for, also on a command line that cannot be read.
+---@param arguments string[]
+---@return boolean
+function M.wants_json(arguments)
+  for index, word in ipairs(arguments) do
+    if word == "--output=json" or word == "-ojson" then return true end
+    if (word == "--output" or word == "-o") and arguments[index + 1] == "json" then return true end
+  end
+  return false
+end
+
+--- Reads a command line.
+---@param arguments string[]
+---@return table|nil options  with `command` and, for notebook, `action`
+---@return string|nil message
+function M.parse(arguments)
+  for _, word in ipairs(arguments) do
+    if word:find("^%-%-token$") or word:find("^%-%-token=") then
+      return nil, "a token is never an argument, since arguments are visible to others; set the "
+        .. "environment variable LUAFABRIC_TOKEN"
+    end
+  end
+  local ok, options = M.parser():pparse(settle_exit_value(arguments))
+  if not ok then return nil, (tostring(options):gsub("\n", " ")) end
+  if options.exit_value == WHOLE then options.exit_value = "" end
+  return options
+end
+
+return M

@@ -1,0 +1,1 @@
+os.exit(require("luafabric.cli").main(arg), true)
