@@ -78,7 +78,7 @@ function M.parser()
   local parser = argparse("luafabric", "Run Microsoft Fabric notebooks.")
     :epilog("A token is never an argument: set LUAFABRIC_TOKEN, or AZURE_TENANT_ID, "
       .. "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.\n\n" .. exit_codes.help())
-    :require_command(true):command_target("command")
+    :require_command(true):command_target("command"):help_max_width(90)
   parser:flag("--version", "Print the version.")
   local notebook = parser:command("notebook", "Run notebooks and look at their runs.")
     :require_command(true):command_target("action")
@@ -144,7 +144,7 @@ function M.parse(arguments)
     end
   end
   local ok, options = M.parser():pparse(settle_exit_value(arguments))
-  if not ok then return nil, (tostring(options):gsub("\n", " ")) end
+  if not ok then return nil, (tostring(options):gsub("\n", "; ")) end
   if options.exit_value == WHOLE then options.exit_value = "" end
   return options
 end

@@ -1,0 +1,103 @@
+-- luafabric notebook status, cancel and list: runs that were submitted before.
+
+local errors = require "luafabric.errors"
+local connection_module = require "luafabric.cli.connection"
+local exit_codes = require "luafabric.cli.exit_codes"
+local progress = require "luafabric.cli.progress"
+local results = require "luafabric.cli.results"
+
+local M = {}
+
+-- Runs one function on a client, to its end or to the first signal.
+local function with_client(options, terminal, fn)
+  local connection, err = connection_module.open(options, progress.new(terminal))
+  if not connection then return results.failure(terminal, err) end
+  local loop, interrupted = connection.loop, false
+  local task = loop:spawn(fn, connection.client)
+  loop:on("signal", function()
+    interrupted = true
+    task:cancel()
+  end)
+  local ok, code = loop:run(task)
+  connection:close()
+  if interrupted then
+    terminal:tell("interrupted")
+    return exit_codes.cancelled
+  end
+  if ok then return code end
+  local raised = errors.is(code) and code.kind == "raised"
+  return results.failure(terminal, raised and code.message or code)
+end
+
+local function attach(client, options)
+  return client:attach {
+    workspace = options.workspace, notebook = options.notebook, job_id = options.job,
+  }
+end
+
+---@param options table
+---@param terminal table
+---@return integer code  0 while the run is active
+function M.status(options, terminal)
+  return with_client(options, terminal, function(client)
+    local run, err = attach(client, options)
+    if run then
+      local found
+      found, err = run:refresh()
+      if not found then run = nil end
+    end
+    if not run then return results.failure(terminal, err) end
+    if run.outcome then return results.run(terminal, run) end
+    if terminal.json then return results.running(terminal, run, exit_codes.ok) end
+    if not terminal:print(run.status or "NotStarted") then return exit_codes.failed end
+    return exit_codes.ok
+  end)
+end
+
+---@param options table
+---@param terminal table
+---@return integer code  0 when the run ended cancelled, or had ended before
+function M.cancel(options, terminal)
+  return with_client(options, terminal, function(client)
+    local run, err = attach(client, options)
+    if not run then return results.failure(terminal, err) end
+    local ok
+    ok, err = run:cancel { wait = true }
+    if not ok then return results.failure(terminal, err) end
+    local code = results.run(terminal, run)
+    if run.outcome == "cancelled" or run.outcome == "succeeded" then return exit_codes.ok end
+    return code
+  end)
+end
+
+local function line_of(row)
+  return ("%s  %-11s  %s  %s"):format(row.job_id, row.status or "?", row.started_at or "-",
+    row.ended_at or "-")
+end
+
+---@param options table
+---@param terminal table
+---@return integer code
+function M.list(options, terminal)
+  return with_client(options, terminal, function(client)
+    local rows, err = client:list_runs {
+      workspace = options.workspace, notebook = options.notebook,
+    }
+    if not rows then return results.failure(terminal, err) end
+    table.sort(rows, function(a, b) return (a.started_at or "") > (b.started_at or "") end)
+    if terminal.json then
+      local json = require "luafabric.json"
+      local list = json.array {}
+      for index, row in ipairs(rows) do list[index] = results.run_fields(row) end
+      local written = terminal:print(assert(json.encode(list)))
+      return written and exit_codes.ok or exit_codes.failed
+    end
+    for _, row in ipairs(rows) do
+      if not terminal:print(line_of(row)) then return exit_codes.failed end
+    end
+    if #rows == 0 then terminal:say("no runs") end
+    return exit_codes.ok
+  end)
+end
+
+return M
