@@ -1,0 +1,515 @@
+/*
+** luafabric.curl: HTTP on libcurl for one loop. A transport takes requests, waits on one pollable
+** descriptor, and hands out what has ended; a host reports the same descriptor to its own event loop, or
+** waits in here. Nothing of Lua is called from libcurl's callbacks (curl_transfer.c, curl_poller.c).
+*/
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lua.h"
+#include "lauxlib.h"
+#include "curl_poller.h"
+#include "curl_request.h"
+#include "curl_transfer.h"
+#include "lua_compat.h"
+
+#define TRANSPORT_TYPE "luafabric.transport"
+#define MAX_READY      64 /* watched descriptors reported by one wait */
+#define MAX_IDLE       8  /* libcurl handles kept for the next requests */
+#define LONGEST_WAIT   3600.0
+
+typedef struct list {
+  transfer *first, *last;
+} list;
+
+typedef struct transport {
+  poller poller;
+  pid_t owner; /* a child of fork may not use it: the descriptors are its parent's too */
+  long long last_id;
+  list running, done; /* done: ended, and not handed out yet */
+  CURL *idle[MAX_IDLE];
+  int idle_count;
+  char *ca_file, *proxy; /* NULL: libcurl's own */
+} transport;
+
+/* ---- lists of transfers ---- */
+
+static void list_add (list *to, transfer *item) {
+  item->before = to->last;
+  item->after = NULL;
+  if (to->last)
+    to->last->after = item;
+  else
+    to->first = item;
+  to->last = item;
+}
+
+static void list_remove (list *from, transfer *item) {
+  if (item->before)
+    item->before->after = item->after;
+  else
+    from->first = item->after;
+  if (item->after)
+    item->after->before = item->before;
+  else
+    from->last = item->before;
+}
+
+/* ---- transfers of a transport ---- */
+
+static lane *lane_of (transport *self, const transfer *item) {
+  return &self->poller.lanes[item->send_once ? LANE_SUBMITS : LANE_READS];
+}
+
+static void leave_lane (transport *self, transfer *item) {
+  if (item->in_lane) curl_multi_remove_handle(lane_of(self, item)->multi, item->easy);
+  item->in_lane = 0;
+}
+
+static void finish (transport *self, transfer *item) {
+  leave_lane(self, item);
+  list_remove(&self->running, item);
+  list_add(&self->done, item);
+  if (self->idle_count < MAX_IDLE) self->idle[self->idle_count++] = transfer_take_easy(item);
+}
+
+static transfer *transfer_of (CURL *easy) {
+  char *item = NULL;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &item);
+  return (transfer *)(void *)item;
+}
+
+/* Whatever ended in libcurl, and submissions whose headers have said yes. */
+static void harvest (transport *self) {
+  transfer *item, *next;
+  int index, left;
+  for (index = 0; index < POLLER_LANES; index++) {
+    lane *from = &self->poller.lanes[index];
+    CURLMsg *message;
+    while ((message = curl_multi_info_read(from->multi, &left)) != NULL) {
+      if (message->msg != CURLMSG_DONE) continue;
+      item = transfer_of(message->easy_handle);
+      transfer_end(item, message->data.result);
+      finish(self, item);
+    }
+  }
+  for (item = self->running.first; item; item = next) {
+    const lane *in = lane_of(self, item);
+    next = item->after;
+    if (item->accepted) {
+      transfer_end(item, CURLE_OK);
+      finish(self, item);
+    } else if (in->trouble != CURLM_OK) {
+      transfer_fail(item, "protocol", curl_multi_strerror(in->trouble));
+      finish(self, item);
+    }
+  }
+}
+
+static void drop (transport *self, list *from) {
+  while (from->first) {
+    transfer *item = from->first;
+    leave_lane(self, item);
+    list_remove(from, item);
+    transfer_free(item);
+  }
+}
+
+static void release (transport *self) {
+  drop(self, &self->running);
+  drop(self, &self->done);
+  while (self->idle_count > 0) curl_easy_cleanup(self->idle[--self->idle_count]);
+  poller_close(&self->poller);
+  free(self->ca_file);
+  free(self->proxy);
+  self->ca_file = self->proxy = NULL;
+}
+
+/* In a child of fork, libcurl's connections and the epoll set are shared with the parent, and tidying
+** them up would reach into the parent's: they are left alone. */
+static int release_if_ours (lua_State *L) {
+  transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
+  if (self->owner == getpid()) release(self);
+  return 0;
+}
+
+static transport *check_transport (lua_State *L) {
+  transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
+  if (self->owner != getpid())
+    luaL_error(L, "this transport was made before a fork: the child needs one of its own");
+  if (self->poller.epoll_fd < 0) luaL_error(L, "this transport is closed");
+  return self;
+}
+
+/*
+** transport:start(request) --> id
+** request: { method, url [, headers = { Name = "value" }] [, body] [, timeout = 60] [, connect_timeout = 10]
+** [, max_body = 4194304] [, send_once] [, not_after] [, purpose] }. Times are seconds; not_after is one of
+** the monotonic clock. Raises where the request is not well formed, and then nothing is sent.
+*/
+static int transport_start (lua_State *L) {
+  transport *self = check_transport(L);
+  transfer_options options;
+  transfer *item;
+  CURL *easy = NULL;
+  request_read(L, 2, &options);
+  options.ca_file = self->ca_file;
+  options.proxy = self->proxy;
+  if (!request_headers(L, 2, &options.headers)) return luaL_error(L, "not enough memory");
+  if (self->idle_count > 0) easy = self->idle[--self->idle_count];
+  item = transfer_new(&options, easy);
+  if (!item) return luaL_error(L, "not enough memory");
+  item->id = ++self->last_id;
+  list_add(&self->running, item);
+  if (curl_multi_add_handle(lane_of(self, item)->multi, item->easy) == CURLM_OK)
+    item->in_lane = 1;
+  else {
+    transfer_fail(item, "memory", "libcurl could not take the request");
+    finish(self, item);
+  }
+  lua_pushinteger(L, (lua_Integer)item->id);
+  return 1;
+}
+
+/*
+** transport:cancel(id): its completion says "cancelled"; nothing happens when it has ended
+*/
+static int transport_cancel (lua_State *L) {
+  transport *self = check_transport(L);
+  double id = luaL_checknumber(L, 2);
+  transfer *item = self->running.first;
+  while (item && (double)item->id != id) item = item->after;
+  if (!item) return 0;
+  if (item->accepted)
+    transfer_end(item, CURLE_OK);
+  else
+    transfer_fail(item, "cancelled", "the request was cancelled");
+  finish(self, item);
+  return 0;
+}
+
+/* ---- completions ---- */
+
+static void set_text (lua_State *L, const char *field, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
+static int is_space (char letter) {
+  return letter == ' ' || letter == '\t' || letter == '\r' || letter == '\n';
+}
+
+static char lower (char letter) {
+  return letter >= 'A' && letter <= 'Z' ? (char)(letter + ('a' - 'A')) : letter;
+}
+
+/* Adds one "Name: value" to the table on top: the name in small letters, values of one name joined. */
+static void add_header (lua_State *L, const char *line, size_t length) {
+  const char *colon = memchr(line, ':', length);
+  const char *value, *end = line + length;
+  luaL_Buffer name;
+  const char *at;
+  if (!colon || colon == line) return;
+  luaL_buffinit(L, &name);
+  for (at = line; at < colon; at++) luaL_addchar(&name, lower(*at));
+  luaL_pushresult(&name);
+  for (value = colon + 1; value < end && is_space(*value);) value++;
+  while (end > value && is_space(end[-1])) end--;
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushlstring(L, value, (size_t)(end - value));
+  } else {
+    lua_pushliteral(L, ", ");
+    lua_pushlstring(L, value, (size_t)(end - value));
+    lua_concat(L, 3);
+  }
+  lua_rawset(L, -3);
+}
+
+static void push_headers (lua_State *L, const bytes *head) {
+  size_t at = 0;
+  lua_newtable(L);
+  while (at < head->length) {
+    const char *start = head->data + at;
+    const char *stop = memchr(start, '\n', head->length - at);
+    size_t length = stop ? (size_t)(stop - start) + 1 : head->length - at;
+    add_header(L, start, length);
+    at += length;
+  }
+}
+
+static const char *version_name (long version) {
+  switch (version) {
+  case CURL_HTTP_VERSION_1_0: return "1.0";
+  case CURL_HTTP_VERSION_1_1: return "1.1";
+  case CURL_HTTP_VERSION_2_0: return "2";
+  default: return NULL;
+  }
+}
+
+static void push_completion (lua_State *L, const transfer *item) {
+  lua_createtable(L, 0, 8);
+  set_text(L, "kind", "response");
+  lua_pushinteger(L, (lua_Integer)item->id);
+  lua_setfield(L, -2, "id");
+  set_text(L, "sent", transfer_sent(item));
+  if (item->status > 0) {
+    lua_pushinteger(L, item->status);
+    lua_setfield(L, -2, "status");
+  }
+  push_headers(L, &item->head);
+  lua_setfield(L, -2, "headers");
+  lua_pushlstring(L, item->body.length ? item->body.data : "", item->body.length);
+  lua_setfield(L, -2, "body");
+  if (item->status > 0 && version_name(item->http_version))
+    set_text(L, "http_version", version_name(item->http_version));
+  if (item->failure) {
+    lua_createtable(L, 0, 2);
+    set_text(L, "code", item->failure);
+    set_text(L, "message", item->message);
+    lua_setfield(L, -2, "failure");
+  }
+}
+
+/* Adds what has ended to the list on top of the stack. A transfer is let go only when Lua has all of it:
+** an answer is not lost to a lack of memory. */
+static void push_done (lua_State *L, transport *self) {
+  while (self->done.first) {
+    transfer *item = self->done.first;
+    push_completion(L, item);
+    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+    list_remove(&self->done, item);
+    transfer_free(item);
+  }
+}
+
+static void push_ready (lua_State *L, const int *ready, int count) {
+  int index;
+  for (index = 0; index < count; index++) {
+    lua_createtable(L, 0, 2);
+    set_text(L, "kind", "fd");
+    lua_pushinteger(L, ready[index]);
+    lua_setfield(L, -2, "fd");
+    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  }
+}
+
+/* Milliseconds to a deadline, rounded up so that no wait ends before its time. */
+static int milliseconds_to (double deadline) {
+  double left = deadline - transfer_clock();
+  if (left <= 0) return 0;
+  return (int)ceil((left < LONGEST_WAIT ? left : LONGEST_WAIT) * 1000.0);
+}
+
+/*
+** transport:wait([seconds]) --> list of { kind = "response", id, status, headers, body, http_version, sent,
+**   failure } and { kind = "fd", fd }
+** Waits until something is to be reported, or the time is up; 0 only looks, and drives what is under way.
+** Without a time it waits for ever.
+*/
+static int transport_wait (lua_State *L) {
+  transport *self = check_transport(L);
+  double deadline = transfer_clock() + luaL_optnumber(L, 2, HUGE_VAL);
+  int ready[MAX_READY], count = 0;
+  lua_newtable(L);
+  for (;;) {
+    int milliseconds = self->done.first ? 0 : milliseconds_to(deadline);
+    count = poller_wait(&self->poller, milliseconds, ready, MAX_READY);
+    if (count < 0) return luaL_error(L, "wait: %s", strerror(errno));
+    harvest(self);
+    if (count > 0 || self->done.first || transfer_clock() >= deadline) break;
+  }
+  push_ready(L, ready, count);
+  push_done(L, self);
+  return 1;
+}
+
+/*
+** transport:fd() --> file descriptor, readable when wait(0) has something to do
+*/
+static int transport_fd (lua_State *L) {
+  lua_pushinteger(L, check_transport(L)->poller.epoll_fd);
+  return 1;
+}
+
+static int check_fd (lua_State *L) {
+  lua_Integer fd = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, fd >= 0 && fd <= 0x7fffffff, 2, "expected a file descriptor");
+  return (int)fd;
+}
+
+/*
+** transport:watch(fd) --> true | nil, message: wait reports it while it is readable
+*/
+static int transport_watch (lua_State *L) {
+  transport *self = check_transport(L);
+  int fd = check_fd(L);
+  int code = poller_watch(&self->poller, fd);
+  if (code == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushfstring(L, "descriptor %d cannot be watched: %s", fd, strerror(code));
+  return 2;
+}
+
+/*
+** transport:unwatch(fd)
+*/
+static int transport_unwatch (lua_State *L) {
+  transport *self = check_transport(L);
+  poller_unwatch(&self->poller, check_fd(L));
+  return 0;
+}
+
+static int transport_tostring (lua_State *L) {
+  transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
+  lua_pushfstring(L, "%s (%s)", TRANSPORT_TYPE, self->poller.epoll_fd < 0 ? "closed" : "open");
+  return 1;
+}
+
+/* ---- the module ---- */
+
+/* Where distributions keep the bundle of certificates, for a libcurl that was built without one. */
+static const char *default_ca_file (void) {
+  static const char *const usual[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                      "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+                                      "/etc/ssl/cert.pem", NULL};
+  const char *const *file;
+#if LIBCURL_VERSION_NUM >= 0x075400
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  if (info->age >= CURLVERSION_TENTH && info->cainfo && access(info->cainfo, R_OK) == 0)
+    return info->cainfo;
+#endif
+  for (file = usual; *file; file++)
+    if (access(*file, R_OK) == 0) return *file;
+  return NULL;
+}
+
+/* A copy of an option that the transport owns; NULL where it is not given. */
+static char *copy_option (lua_State *L, const char *field, const char *otherwise) {
+  const char *text = otherwise;
+  char *copy;
+  lua_getfield(L, 1, field);
+  if (!lua_isnil(L, -1)) {
+    if (lua_type(L, -1) != LUA_TSTRING || strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
+      luaL_error(L, "transport: %s: expected a string", field);
+    text = lua_tostring(L, -1);
+  }
+  if (!text) {
+    lua_pop(L, 1);
+    return NULL;
+  }
+  copy = malloc(strlen(text) + 1);
+  if (!copy) luaL_error(L, "not enough memory");
+  memcpy(copy, text, strlen(text) + 1);
+  lua_pop(L, 1);
+  return copy;
+}
+
+static void check_options (lua_State *L) {
+  lua_pushnil(L);
+  while (lua_next(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    if (strcmp(name, "ca_file") != 0 && strcmp(name, "proxy") != 0)
+      luaL_error(L, "transport: %s: unknown option", name);
+    lua_pop(L, 1);
+  }
+}
+
+/* libcurl's resolver may still have a thread at work when the Lua state, and with it this module, goes:
+** its code must stay where it is. */
+static void stay_loaded (void) {
+  Dl_info info;
+  if (dladdr((void *)(size_t)&stay_loaded, &info) && info.dli_fname)
+    dlopen(info.dli_fname, RTLD_NOW | RTLD_NODELETE);
+}
+
+static CURLcode initialized = CURLE_FAILED_INIT;
+
+static void initialize (void) {
+  initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
+  stay_loaded();
+}
+
+/*
+** transport([{ [ca_file = path] [, proxy = URL] }]) --> transport
+** ca_file: the certificates to trust, instead of the system's. proxy: for https, instead of the
+** environment's; "" is none. Raises where the system has no descriptors or memory left.
+*/
+static int transport_new (lua_State *L) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  transport *self;
+  int code;
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+  }
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  check_options(L);
+  pthread_once(&once, initialize);
+  if (initialized != CURLE_OK)
+    return luaL_error(L, "transport: libcurl: %s", curl_easy_strerror(initialized));
+  self = lua_newuserdata(L, sizeof *self);
+  memset(self, 0, sizeof *self);
+  self->poller.epoll_fd = -1;
+  self->owner = getpid();
+  luaL_setmetatable(L, TRANSPORT_TYPE);
+  self->ca_file = copy_option(L, "ca_file", default_ca_file());
+  self->proxy = copy_option(L, "proxy", NULL);
+  code = poller_open(&self->poller);
+  if (code == 0) return 1;
+  release(self);
+  return luaL_error(L, "transport: %s", strerror(code));
+}
+
+/*
+** version() --> "libcurl/7.88.1 OpenSSL/3.0.17 …"
+*/
+static int version (lua_State *L) {
+  lua_pushstring(L, curl_version());
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"start", transport_start}, {"cancel", transport_cancel},
+    {"wait", transport_wait},   {"fd", transport_fd},
+    {"watch", transport_watch}, {"unwatch", transport_unwatch},
+    {"close", release_if_ours}, {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", release_if_ours},
+    {"__close", release_if_ours},
+    {"__tostring", transport_tostring},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"transport", transport_new},
+    {"version", version},
+    {NULL, NULL},
+};
+
+LUAFABRIC_EXPORT int luaopen_luafabric_curl (lua_State *L);
+
+int luaopen_luafabric_curl (lua_State *L) {
+  luaL_newmetatable(L, TRANSPORT_TYPE);
+  luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,71 @@
+/*
+** One HTTP transfer: its libcurl handle, what it has read so far, how it ended. Implemented in
+** curl_transfer.c. No Lua in here: libcurl's callbacks run in this part.
+*/
+#if !defined(luafabric_curl_transfer_h)
+#define luafabric_curl_transfer_h
+
+#include <stddef.h>
+
+#include <curl/curl.h>
+
+typedef struct bytes {
+  char *data;
+  size_t length, size;
+} bytes;
+
+typedef struct transfer {
+  struct transfer *before, *after; /* in one list of the transport */
+  long long id;
+  CURL *easy;                 /* NULL: given back already */
+  struct curl_slist *headers; /* of the request */
+  int in_lane;                /* libcurl has it */
+  int send_once;
+  double not_after;            /* CLOCK_MONOTONIC seconds; HUGE_VAL: none */
+  size_t max_body;             /* bytes, after decompression */
+  int sends;                   /* how often the request was about to go on the wire */
+  int expired, resend_refused; /* why the gate before the wire was shut */
+  int status;                  /* of the answer being read; 0: none yet */
+  int headers_whole;           /* of a final answer */
+  int accepted;                /* send_once, and the headers of a final 2xx are whole */
+  int too_large, no_memory;    /* why a callback gave up */
+  bytes head, body;            /* header lines of the last answer, its body */
+  long http_version;           /* CURL_HTTP_VERSION_*, set at the end */
+  const char *failure;         /* code, NULL when the answer is whole */
+  char message[CURL_ERROR_SIZE];
+} transfer;
+
+/* what a transfer is made from; the strings are copied */
+typedef struct transfer_options {
+  const char *method, *url, *body;
+  size_t body_length;
+  int has_body;
+  int is_loopback_http;
+  struct curl_slist *headers;                 /* taken over */
+  double timeout, connect_timeout, not_after; /* seconds */
+  size_t max_body;
+  int send_once;
+  const char *ca_file, *proxy; /* NULL: libcurl's own */
+} transfer_options;
+
+/* NULL without memory, and the headers are freed then. `easy` may be NULL: one is made. */
+transfer *transfer_new (const transfer_options *options, CURL *easy);
+
+/* gives the handle back, reset and ready for another transfer; NULL when there is none */
+CURL *transfer_take_easy (transfer *self);
+
+/* frees it; libcurl must not have it any more */
+void transfer_free (transfer *self);
+
+/* how libcurl says it ended: sets failure, message and http_version */
+void transfer_end (transfer *self, CURLcode result);
+
+/* ends it before its time, with a code and a sentence of our own */
+void transfer_fail (transfer *self, const char *code, const char *message);
+
+/* "no", "maybe" or "yes": whether the request reached the wire */
+const char *transfer_sent (const transfer *self);
+
+double transfer_clock (void);
+
+#endif
