@@ -22,7 +22,6 @@
 #define TRANSPORT_TYPE "luafabric.transport"
 #define MAX_READY      64 /* watched descriptors reported by one wait */
 #define MAX_IDLE       8  /* libcurl handles kept for the next requests */
-#define LONGEST_WAIT   3600.0
 
 typedef struct list {
   transfer *first, *last;
@@ -30,7 +29,7 @@ typedef struct list {
 
 typedef struct transport {
   poller poller;
-  pid_t owner; /* a child of fork may not use it: the descriptors are its parent's too */
+  unsigned made_after; /* so many forks; after one more it is the parent's */
   long long last_id;
   list running, done; /* done: ended, and not handed out yet */
   CURL *idle[MAX_IDLE];
@@ -131,17 +130,24 @@ static void release (transport *self) {
   self->ca_file = self->proxy = NULL;
 }
 
+/* How many forks lie between this process and the one that loaded the module. */
+static unsigned forks;
+
+static void count_fork (void) {
+  forks++;
+}
+
 /* In a child of fork, libcurl's connections and the epoll set are shared with the parent, and tidying
 ** them up would reach into the parent's: they are left alone. */
 static int release_if_ours (lua_State *L) {
   transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
-  if (self->owner == getpid()) release(self);
+  if (self->made_after == forks) release(self);
   return 0;
 }
 
 static transport *check_transport (lua_State *L) {
   transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
-  if (self->owner != getpid())
+  if (self->made_after != forks)
     luaL_error(L, "this transport was made before a fork: the child needs one of its own");
   if (self->poller.epoll_fd < 0) luaL_error(L, "this transport is closed");
   return self;
@@ -173,6 +179,7 @@ static int transport_start (lua_State *L) {
     transfer_fail(item, "memory", "libcurl could not take the request");
     finish(self, item);
   }
+  poller_arm(&self->poller);
   lua_pushinteger(L, (lua_Integer)item->id);
   return 1;
 }
@@ -302,13 +309,6 @@ static void push_ready (lua_State *L, const int *ready, int count) {
   }
 }
 
-/* Milliseconds to a deadline, rounded up so that no wait ends before its time. */
-static int milliseconds_to (double deadline) {
-  double left = deadline - transfer_clock();
-  if (left <= 0) return 0;
-  return (int)ceil((left < LONGEST_WAIT ? left : LONGEST_WAIT) * 1000.0);
-}
-
 /*
 ** transport:wait([seconds]) --> list of { kind = "response", id, status, headers, body, http_version, sent,
 **   failure } and { kind = "fd", fd }
@@ -317,16 +317,16 @@ static int milliseconds_to (double deadline) {
 */
 static int transport_wait (lua_State *L) {
   transport *self = check_transport(L);
-  double deadline = transfer_clock() + luaL_optnumber(L, 2, HUGE_VAL);
+  double deadline = poller_clock() + luaL_optnumber(L, 2, HUGE_VAL);
   int ready[MAX_READY], count = 0;
   lua_newtable(L);
   for (;;) {
-    int milliseconds = self->done.first ? 0 : milliseconds_to(deadline);
-    count = poller_wait(&self->poller, milliseconds, ready, MAX_READY);
+    count = poller_wait(&self->poller, self->done.first ? 0.0 : deadline, ready, MAX_READY);
     if (count < 0) return luaL_error(L, "wait: %s", strerror(errno));
     harvest(self);
-    if (count > 0 || self->done.first || transfer_clock() >= deadline) break;
+    if (count > 0 || self->done.first || poller_clock() >= deadline) break;
   }
+  poller_arm(&self->poller);
   push_ready(L, ready, count);
   push_done(L, self);
   return 1;
@@ -336,7 +336,10 @@ static int transport_wait (lua_State *L) {
 ** transport:fd() --> file descriptor, readable when wait(0) has something to do
 */
 static int transport_fd (lua_State *L) {
-  lua_pushinteger(L, check_transport(L)->poller.epoll_fd);
+  transport *self = check_transport(L);
+  int code = poller_share(&self->poller);
+  if (code != 0) return luaL_error(L, "fd: %s", strerror(code));
+  lua_pushinteger(L, self->poller.epoll_fd);
   return 1;
 }
 
@@ -438,6 +441,7 @@ static CURLcode initialized = CURLE_FAILED_INIT;
 
 static void initialize (void) {
   initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
+  pthread_atfork(NULL, NULL, count_fork);
   stay_loaded();
 }
 
@@ -463,7 +467,7 @@ static int transport_new (lua_State *L) {
   self = lua_newuserdata(L, sizeof *self);
   memset(self, 0, sizeof *self);
   self->poller.epoll_fd = -1;
-  self->owner = getpid();
+  self->made_after = forks;
   luaL_setmetatable(L, TRANSPORT_TYPE);
   self->ca_file = copy_option(L, "ca_file", default_ca_file());
   self->proxy = copy_option(L, "proxy", NULL);

@@ -4,18 +4,27 @@
 */
 
 #include <errno.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "curl_poller.h"
 
-#define BATCH 64
+#define BATCH        64
+#define LONGEST_WAIT 3600.0 /* seconds */
 
-/* What an entry of the set is: in the upper half of its data, beside the descriptor. */
-enum { WATCHED = POLLER_LANES, TIMERS };
+/* What an entry of the set is: in the upper half of its data, beside the descriptor. Below: a lane's. */
+enum { WATCHED = POLLER_LANES, TIMER };
+
+double poller_clock (void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 static uint64_t tag (int kind, int fd) {
   return (uint64_t)kind << 32 | (uint32_t)fd;
@@ -48,21 +57,12 @@ static int on_socket (CURL *easy, curl_socket_t fd, int what, void *context, voi
 
 static int on_timer (CURLM *multi, long milliseconds, void *context) {
   lane *to = context;
-  struct itimerspec when;
   (void)multi;
-  memset(&when, 0, sizeof when);
-  if (milliseconds > 0) {
-    when.it_value.tv_sec = milliseconds / 1000;
-    when.it_value.tv_nsec = milliseconds % 1000 * 1000000L;
-  } else if (milliseconds == 0)
-    when.it_value.tv_nsec = 1; /* zero would disarm it */
-  return timerfd_settime(to->timer_fd, 0, &when, NULL) == 0 ? 0 : -1;
+  to->due = milliseconds < 0 ? HUGE_VAL : poller_clock() + (double)milliseconds / 1000.0;
+  return 0;
 }
 
-static int open_lane (poller *self, int index) {
-  lane *to = &self->lanes[index];
-  to->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (to->timer_fd < 0) return errno;
+static int open_lane (lane *to) {
   to->multi = curl_multi_init();
   if (!to->multi) return ENOMEM;
   curl_multi_setopt(to->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -70,19 +70,20 @@ static int open_lane (poller *self, int index) {
   curl_multi_setopt(to->multi, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(to->multi, CURLMOPT_TIMERDATA, to);
   curl_multi_setopt(to->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-  return control(self, EPOLL_CTL_ADD, TIMERS + index, to->timer_fd, EPOLLIN);
+  return 0;
 }
 
 int poller_open (poller *self) {
   int index, code = 0;
   memset(self, 0, sizeof *self);
-  for (index = 0; index < POLLER_LANES; index++) {
-    self->lanes[index].poller = self;
-    self->lanes[index].timer_fd = -1;
-  }
+  self->timer_fd = -1;
   self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (self->epoll_fd < 0) return errno;
-  for (index = 0; index < POLLER_LANES && code == 0; index++) code = open_lane(self, index);
+  for (index = 0; index < POLLER_LANES && code == 0; index++) {
+    self->lanes[index].poller = self;
+    self->lanes[index].due = HUGE_VAL;
+    code = open_lane(&self->lanes[index]);
+  }
   return code;
 }
 
@@ -90,14 +91,12 @@ void poller_close (poller *self) {
   int index;
   if (self->epoll_fd < 0) return;
   for (index = 0; index < POLLER_LANES; index++) {
-    lane *to = &self->lanes[index];
-    if (to->multi) curl_multi_cleanup(to->multi);
-    if (to->timer_fd >= 0) close(to->timer_fd);
-    to->multi = NULL;
-    to->timer_fd = -1;
+    if (self->lanes[index].multi) curl_multi_cleanup(self->lanes[index].multi);
+    self->lanes[index].multi = NULL;
   }
+  if (self->timer_fd >= 0) close(self->timer_fd);
   close(self->epoll_fd);
-  self->epoll_fd = -1;
+  self->epoll_fd = self->timer_fd = -1;
 }
 
 int poller_watch (poller *self, int fd) {
@@ -122,27 +121,67 @@ static int to_curl_events (uint32_t events) {
   return bits;
 }
 
-static void fire_timer (lane *to) {
-  uint64_t count;
-  ssize_t got = read(to->timer_fd, &count, sizeof count);
-  (void)got;
-  act(to, CURL_SOCKET_TIMEOUT, 0);
+static double next_due (const poller *self) {
+  double due = HUGE_VAL;
+  int index;
+  for (index = 0; index < POLLER_LANES; index++)
+    if (self->lanes[index].due < due) due = self->lanes[index].due;
+  return due;
 }
 
-int poller_wait (poller *self, int milliseconds, int *ready, int max) {
+int poller_share (poller *self) {
+  if (self->timer_fd >= 0) return 0;
+  self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (self->timer_fd < 0) return errno;
+  poller_arm(self);
+  return control(self, EPOLL_CTL_ADD, TIMER, self->timer_fd, EPOLLIN);
+}
+
+void poller_arm (poller *self) {
+  double due, whole;
+  struct itimerspec when;
+  if (self->timer_fd < 0) return;
+  due = next_due(self);
+  memset(&when, 0, sizeof when);
+  if (due < HUGE_VAL) {
+    when.it_value.tv_nsec = (long)(modf(due, &whole) * 1e9);
+    when.it_value.tv_sec = (time_t)whole;
+  }
+  timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &when, NULL); /* all zero: never */
+}
+
+/* Whole milliseconds, rounded up, so that no wait ends before its time. */
+static int milliseconds_to (double deadline) {
+  double left = deadline - poller_clock();
+  if (left <= 0) return 0;
+  return (int)ceil((left < LONGEST_WAIT ? left : LONGEST_WAIT) * 1000.0);
+}
+
+static void fire_due (poller *self) {
+  int index;
+  for (index = 0; index < POLLER_LANES; index++) {
+    lane *to = &self->lanes[index];
+    if (to->due > poller_clock()) continue;
+    to->due = HUGE_VAL; /* libcurl sets it again if it needs to */
+    act(to, CURL_SOCKET_TIMEOUT, 0);
+  }
+}
+
+int poller_wait (poller *self, double deadline, int *ready, int max) {
   struct epoll_event events[BATCH];
-  int index, found = 0;
-  int count = epoll_wait(self->epoll_fd, events, BATCH, milliseconds);
-  if (count < 0) return errno == EINTR ? 0 : -1;
+  int index, found = 0, count;
+  double due = next_due(self);
+  count =
+      epoll_wait(self->epoll_fd, events, BATCH, milliseconds_to(due < deadline ? due : deadline));
+  if (count < 0 && errno != EINTR) return -1;
   for (index = 0; index < count; index++) {
     int kind = (int)(events[index].data.u64 >> 32);
     int fd = (int)(uint32_t)events[index].data.u64;
-    if (kind >= TIMERS) {
-      fire_timer(&self->lanes[kind - TIMERS]);
-    } else if (kind == WATCHED) {
-      if (found < max) ready[found++] = fd;
-    } else
+    if (kind < POLLER_LANES) {
       act(&self->lanes[kind], fd, to_curl_events(events[index].events));
+    } else if (kind == WATCHED && found < max)
+      ready[found++] = fd;
   }
+  fire_due(self);
   return found;
 }

@@ -18,12 +18,13 @@ typedef enum lane_name { LANE_READS, LANE_SUBMITS } lane_name;
 typedef struct lane {
   struct poller *poller;
   CURLM *multi;
-  int timer_fd;
+  double due; /* when libcurl wants to be called next, CLOCK_MONOTONIC seconds; HUGE_VAL: never */
   CURLMcode trouble; /* CURLM_OK, or why the multi handle is of no use any more */
 } lane;
 
 typedef struct poller {
   int epoll_fd; /* -1: closed */
+  int timer_fd; /* in the set, for those who wait for it elsewhere; -1 while nobody does */
   lane lanes[POLLER_LANES];
 } poller;
 
@@ -38,9 +39,19 @@ int poller_watch (poller *self, int fd);
 void poller_unwatch (poller *self, int fd);
 
 /*
-** Waits for `milliseconds` at most (-1: without end), lets libcurl work, and gives how many watched
-** descriptors are readable: the first `max` of them are in `ready`. -1: see errno.
+** Waits until the deadline at most (CLOCK_MONOTONIC seconds; HUGE_VAL: without end), lets libcurl work,
+** and gives how many watched descriptors are readable: the first `max` of them are in `ready`. May come
+** back earlier with nothing. -1: see errno.
 */
-int poller_wait (poller *self, int milliseconds, int *ready, int max);
+int poller_wait (poller *self, double deadline, int *ready, int max);
+
+/* From now on the set itself becomes readable when libcurl's time has come, for an event loop that waits
+** for it; 0 or errno. */
+int poller_share (poller *self);
+
+/* To be called after libcurl was given or has done something: sets the timer of a shared set. */
+void poller_arm (poller *self);
+
+double poller_clock (void);
 
 #endif

@@ -9,19 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "curl_poller.h"
 #include "curl_transfer.h"
 
 #define MAX_HEAD       (64 * 1024)
 #define FIRST_SIZE     512
 #define KEEPALIVE_IDLE 60L /* seconds */
-
-double transfer_clock (void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* ---- bounded buffers ---- */
 
@@ -62,7 +56,7 @@ static int before_send (void *context, char *remote, char *local, int remote_por
     self->resend_refused = 1;
     return CURL_PREREQFUNC_ABORT;
   }
-  if (transfer_clock() > self->not_after) {
+  if (poller_clock() > self->not_after) {
     self->expired = 1;
     return CURL_PREREQFUNC_ABORT;
   }

@@ -66,6 +66,4 @@ void transfer_fail (transfer *self, const char *code, const char *message);
 /* "no", "maybe" or "yes": whether the request reached the wire */
 const char *transfer_sent (const transfer *self);
 
-double transfer_clock (void);
-
 #endif

@@ -33,6 +33,16 @@ http {
       alias %(dir)s/bomb.gz;
     }
     location /redirect { return 307 https://localhost:%(other_port)d/protocol; }
+    location /v1/ {
+      proxy_pass http://127.0.0.1:%(upstream)d;
+      proxy_http_version 1.1;
+      proxy_request_buffering off;
+    }
+  }
+  server {
+    listen 127.0.0.1:%(plain_port)d;
+    keepalive_requests 1000000;
+    location / { return 200 '{"status":"InProgress","id":"%(plain_port)d"}'; }
   }
   server {
     listen 127.0.0.1:%(other_port)d ssl http2;
@@ -87,12 +97,14 @@ local function free_ports(count)
 end
 
 --- Starts it and waits until it answers.
----@return table server  { url, other_url, old_url, ca_file, close = function }
-function M.start()
+---@param upstream integer|nil  port of the http server behind /v1/
+---@return table server  { url, other_url, old_url, plain_url, ca_file, close = function }
+function M.start(upstream)
   local core = require "luafabric.core"
   local dir = shell.scratch()
-  local ports = free_ports(3)
-  local values = { dir = dir, port = ports[1], other_port = ports[2], old_port = ports[3] }
+  local ports = free_ports(4)
+  local values = { dir = dir, port = ports[1], other_port = ports[2], old_port = ports[3],
+    plain_port = ports[4], upstream = upstream or ports[4] }
   local code, output = shell.run(fill(certificates, values))
   assert(code == 0, output)
   local file = assert(io.open(dir .. "/nginx.conf", "w"))
@@ -103,7 +115,7 @@ function M.start()
   })
   local server = { ca_file = dir .. "/ca.pem", dir = dir,
     url = "https://localhost:" .. ports[1], other_url = "https://localhost:" .. ports[2],
-    old_url = "https://localhost:" .. ports[3], port = ports[1] }
+    old_url = "https://localhost:" .. ports[3], plain_url = "http://127.0.0.1:" .. ports[4] }
   function server.close()
     child:close()
     shell.remove(dir)
