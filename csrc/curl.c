@@ -14,6 +14,7 @@
 
 #include "lua.h"
 #include "lauxlib.h"
+#include "curl_completion.h"
 #include "curl_poller.h"
 #include "curl_request.h"
 #include "curl_transfer.h"
@@ -137,9 +138,12 @@ static void count_fork (void) {
   forks++;
 }
 
-/* In a child of fork, libcurl's connections and the epoll set are shared with the parent, and tidying
-** them up would reach into the parent's: they are left alone. */
-static int release_if_ours (lua_State *L) {
+/*
+** transport:close(): ends whatever is under way, without completions; also __gc
+** In a child of fork, libcurl's connections and the epoll set are shared with the parent, and tidying
+** them up would reach into the parent's: they are left alone.
+*/
+static int transport_close (lua_State *L) {
   transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
   if (self->made_after == forks) release(self);
   return 0;
@@ -201,108 +205,25 @@ static int transport_cancel (lua_State *L) {
   return 0;
 }
 
-/* ---- completions ---- */
+/* ---- waiting ---- */
 
-static void set_text (lua_State *L, const char *field, const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, field);
-}
-
-static int is_space (char letter) {
-  return letter == ' ' || letter == '\t' || letter == '\r' || letter == '\n';
-}
-
-static char lower (char letter) {
-  return letter >= 'A' && letter <= 'Z' ? (char)(letter + ('a' - 'A')) : letter;
-}
-
-/* Adds one "Name: value" to the table on top: the name in small letters, values of one name joined. */
-static void add_header (lua_State *L, const char *line, size_t length) {
-  const char *colon = memchr(line, ':', length);
-  const char *value, *end = line + length;
-  luaL_Buffer name;
-  const char *at;
-  if (!colon || colon == line) return;
-  luaL_buffinit(L, &name);
-  for (at = line; at < colon; at++) luaL_addchar(&name, lower(*at));
-  luaL_pushresult(&name);
-  for (value = colon + 1; value < end && is_space(*value);) value++;
-  while (end > value && is_space(end[-1])) end--;
-  lua_pushvalue(L, -1);
-  lua_rawget(L, -3);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushlstring(L, value, (size_t)(end - value));
-  } else {
-    lua_pushliteral(L, ", ");
-    lua_pushlstring(L, value, (size_t)(end - value));
-    lua_concat(L, 3);
-  }
-  lua_rawset(L, -3);
-}
-
-static void push_headers (lua_State *L, const bytes *head) {
-  size_t at = 0;
-  lua_newtable(L);
-  while (at < head->length) {
-    const char *start = head->data + at;
-    const char *stop = memchr(start, '\n', head->length - at);
-    size_t length = stop ? (size_t)(stop - start) + 1 : head->length - at;
-    add_header(L, start, length);
-    at += length;
-  }
-}
-
-static const char *version_name (long version) {
-  switch (version) {
-  case CURL_HTTP_VERSION_1_0: return "1.0";
-  case CURL_HTTP_VERSION_1_1: return "1.1";
-  case CURL_HTTP_VERSION_2_0: return "2";
-  default: return NULL;
-  }
-}
-
-static void push_completion (lua_State *L, const transfer *item) {
-  lua_createtable(L, 0, 8);
-  set_text(L, "kind", "response");
-  lua_pushinteger(L, (lua_Integer)item->id);
-  lua_setfield(L, -2, "id");
-  set_text(L, "sent", transfer_sent(item));
-  if (item->status > 0) {
-    lua_pushinteger(L, item->status);
-    lua_setfield(L, -2, "status");
-  }
-  push_headers(L, &item->head);
-  lua_setfield(L, -2, "headers");
-  lua_pushlstring(L, item->body.length ? item->body.data : "", item->body.length);
-  lua_setfield(L, -2, "body");
-  if (item->status > 0 && version_name(item->http_version))
-    set_text(L, "http_version", version_name(item->http_version));
-  if (item->failure) {
-    lua_createtable(L, 0, 2);
-    set_text(L, "code", item->failure);
-    set_text(L, "message", item->message);
-    lua_setfield(L, -2, "failure");
-  }
-}
-
-/* Adds what has ended to the list on top of the stack. A transfer is let go only when Lua has all of it:
-** an answer is not lost to a lack of memory. */
+/* Adds what has ended to the list on top of the stack. Only when Lua has all of it are the transfers let
+** go: an answer is not lost to a lack of memory, it comes with the next wait. */
 static void push_done (lua_State *L, transport *self) {
-  while (self->done.first) {
-    transfer *item = self->done.first;
-    push_completion(L, item);
+  const transfer *item;
+  for (item = self->done.first; item; item = item->after) {
+    completion_push(L, item);
     lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
-    list_remove(&self->done, item);
-    transfer_free(item);
   }
+  drop(self, &self->done);
 }
 
 static void push_ready (lua_State *L, const int *ready, int count) {
   int index;
   for (index = 0; index < count; index++) {
     lua_createtable(L, 0, 2);
-    set_text(L, "kind", "fd");
+    lua_pushliteral(L, "fd");
+    lua_setfield(L, -2, "kind");
     lua_pushinteger(L, ready[index]);
     lua_setfield(L, -2, "fd");
     lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
@@ -413,7 +334,10 @@ static char *copy_option (lua_State *L, const char *field, const char *otherwise
     return NULL;
   }
   copy = malloc(strlen(text) + 1);
-  if (!copy) luaL_error(L, "not enough memory");
+  if (!copy) {
+    luaL_error(L, "not enough memory");
+    return NULL; /* never reached */
+  }
   memcpy(copy, text, strlen(text) + 1);
   lua_pop(L, 1);
   return copy;
@@ -489,12 +413,12 @@ static const luaL_Reg methods[] = {
     {"start", transport_start}, {"cancel", transport_cancel},
     {"wait", transport_wait},   {"fd", transport_fd},
     {"watch", transport_watch}, {"unwatch", transport_unwatch},
-    {"close", release_if_ours}, {NULL, NULL},
+    {"close", transport_close}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
-    {"__gc", release_if_ours},
-    {"__close", release_if_ours},
+    {"__gc", transport_close},
+    {"__close", transport_close},
     {"__tostring", transport_tostring},
     {NULL, NULL},
 };

@@ -167,7 +167,7 @@ static int step_name (cursor *text, const char *name, size_t length) {
     if (!skip_string(text) || !take(text, ':')) return 0;
     skip_space(text);
     if (wanted) found = *text;
-    if (!skip_value(text, 1)) return 0;
+    if (!skip_value(text, 0)) return 0;
   } while (take(text, ','));
   if (!found.at) return 0;
   *text = found;
@@ -177,7 +177,7 @@ static int step_name (cursor *text, const char *name, size_t length) {
 static int step_index (cursor *text, double index) {
   if (!take(text, '[') || take(text, ']')) return 0;
   for (; index > 1; index--)
-    if (!skip_value(text, 1) || !take(text, ',')) return 0;
+    if (!skip_value(text, 0) || !take(text, ',')) return 0;
   skip_space(text);
   return index == 1;
 }
@@ -199,8 +199,7 @@ static int json_slice (lua_State *L) {
     lua_rawgeti(L, 2, (int)i);
     if (lua_type(L, -1) == LUA_TNUMBER) {
       there = step_index(&at, (double)lua_tonumber(L, -1));
-    }
-    else {
+    } else {
       size_t name_length;
       const char *name = lua_tolstring(L, -1, &name_length);
       luaL_argcheck(L, name, 2, "names and indices are needed");
@@ -214,7 +213,7 @@ static int json_slice (lua_State *L) {
     }
   }
   behind = at;
-  if (!skip_value(&behind, 1)) {
+  if (!skip_value(&behind, 0)) {
     lua_pushnil(L);
     lua_pushinteger(L, (lua_Integer)steps);
     return 2;

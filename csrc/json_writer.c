@@ -1,13 +1,13 @@
 /*
 ** Lua values as JSON: the same bytes for the same value, exact or refused. Keys are sorted, integers
-** are written whole, doubles with the fewest digits that read back as the same double (-0.0 included),
-** strings are checked to be UTF-8, and what JSON cannot say (NaN, functions, mixed tables) is an error
-** that names its place. No Lua code runs in here: metamethods are not called.
+** are written whole, doubles with 15 to 17 digits, as many as it takes to read back as the same double
+** (-0.0 included), strings are checked to be UTF-8, and what JSON cannot say (NaN, functions, mixed
+** tables) is an error that names its place. Metamethods are not called. Finalizers may run wherever
+** memory is asked for, so nothing read from a table before is trusted after that.
 */
 
 #include <locale.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,7 @@
 #define ARRAY_TYPE  "luafabric.json_array"
 #define NULL_TYPE   "luafabric.null"
 #define FIRST_SIZE  256
+#define MOST_NAMES  50000000 /* so that the block of names fits an int and a size_t everywhere */
 #define MAX_EXACT   9007199254740992.0 /* 2^53: up to here every whole double is itself */
 
 /* ---- the buffer ---- */
@@ -70,42 +71,6 @@ int json_write_raw (lua_State *L, json_writer *writer, const char *text, size_t 
   return 1;
 }
 
-/* ---- places and messages ---- */
-
-void json_push_path (lua_State *L, const json_path *path) {
-  if (!path) {
-    lua_pushliteral(L, "value");
-    return;
-  }
-  if (path->parent)
-    json_push_path(L, path->parent);
-  else
-    lua_pushliteral(L, "");
-  if (path->key) {
-    lua_pushstring(L, path->parent ? "." : "");
-    lua_pushstring(L, path->key);
-  }
-  else {
-    char number[32];
-    snprintf(number, sizeof number, "[%lld]", (long long)path->index);
-    lua_pushliteral(L, "");
-    lua_pushstring(L, number);
-  }
-  lua_concat(L, 3);
-}
-
-int json_fail (lua_State *L, const json_path *path, const char *format, ...) {
-  va_list arguments;
-  luaL_checkstack(L, 10 + JSON_MAX_DEPTH, "message");
-  json_push_path(L, path);
-  lua_pushliteral(L, ": ");
-  va_start(arguments, format);
-  lua_pushvfstring(L, format, arguments);
-  va_end(arguments);
-  lua_concat(L, 3);
-  return 0;
-}
-
 /* ---- strings ---- */
 
 /* What stands for a byte inside a string, NULL when it stands for itself. */
@@ -126,12 +91,12 @@ static const char *escape_of (unsigned char byte, char *space) {
 }
 
 int json_write_string (lua_State *L, json_writer *writer, const char *text, size_t length,
-    const json_path *path) {
+                       const json_path *path) {
   size_t at, start = 0, units, bad;
   char space[8];
   if (!luafabric_check_utf8(text, length, &units, &bad))
     return json_fail(L, path, "byte %d is not valid UTF-8; convert the text before it is sent",
-        (int)(bad < INT32_MAX ? bad + 1 : INT32_MAX));
+                     (int)(bad < INT32_MAX ? bad + 1 : INT32_MAX));
   if (!json_write_raw(L, writer, "\"", 1)) return 0;
   for (at = 0; at < length; at++) {
     const char *escape = escape_of((unsigned char)text[at], space);
@@ -188,19 +153,6 @@ static int write_number (lua_State *L, json_writer *writer, int index, const jso
 
 /* ---- tables ---- */
 
-typedef struct member {
-  const char *name;
-  size_t length;
-} member;
-
-static int compare_members (const void *left, const void *right) {
-  const member *a = left, *b = right;
-  size_t common = a->length < b->length ? a->length : b->length;
-  int order = memcmp(a->name, b->name, common);
-  if (order != 0) return order;
-  return (a->length > b->length) - (a->length < b->length);
-}
-
 static int is_marked_array (lua_State *L, int index) {
   int marked;
   if (!lua_getmetatable(L, index)) return 0;
@@ -219,15 +171,13 @@ static void count_keys (lua_State *L, int index, size_t *strings, size_t *indice
     lua_pop(L, 1);
     if (lua_type(L, -1) == LUA_TSTRING) {
       (*strings)++;
-    }
-    else if (lua_type(L, -1) == LUA_TNUMBER) {
+    } else if (lua_type(L, -1) == LUA_TNUMBER) {
       double key = (double)lua_tonumber(L, -1);
       if (key >= 1 && key <= (double)length && floor(key) == key)
         (*indices)++;
       else
         (*others)++;
-    }
-    else
+    } else
       (*others)++;
   }
 }
@@ -241,61 +191,93 @@ int json_is_array (lua_State *L, int index, size_t *length) {
   return *length > 0 || is_marked_array(L, index);
 }
 
+/* Lua code may run while this file allocates: a finalizer. Whoever changes the value then is told so. */
+static int changed (lua_State *L, const json_path *path) {
+  return json_fail(L, path, "was changed while it was being written");
+}
+
 static int write_array (lua_State *L, json_writer *writer, int index, size_t length,
-    const json_path *path, int depth) {
+                        const json_path *path, int depth) {
   size_t i;
   if (!json_write_raw(L, writer, "[", 1)) return 0;
   for (i = 1; i <= length; i++) {
-    json_path item = {path, NULL, (lua_Integer)i};
+    json_path item = json_item(path, i);
     if (i > 1 && !json_write_raw(L, writer, ",", 1)) return 0;
     lua_rawgeti(L, index, (int)i);
+    if (lua_isnil(L, -1)) return changed(L, &item);
     if (!json_write_value(L, writer, lua_gettop(L), &item, depth + 1)) return 0;
     lua_pop(L, 1);
   }
   return json_write_raw(L, writer, "]", 1);
 }
 
-/* The sorted names of a table's members, in a userdata that is left on the stack. */
-static member *sorted_members (lua_State *L, int index, size_t count) {
-  member *members = lua_newuserdata(L, (count ? count : 1) * sizeof *members);
-  size_t i = 0;
+static int compare_names (const void *left, const void *right) {
+  const json_name *a = left, *b = right;
+  size_t common = a->length < b->length ? a->length : b->length;
+  int order = memcmp(a->text, b->text, common);
+  if (order != 0) return order;
+  return (a->length > b->length) - (a->length < b->length);
+}
+
+json_name *json_sorted_names (lua_State *L, int index, size_t count, const json_path *path) {
+  size_t filled = 0;
+  json_name *names;
+  if (count > MOST_NAMES) {
+    json_fail(L, path, "has more than %d fields", MOST_NAMES);
+    return NULL;
+  }
+  lua_createtable(L, (int)count, 0);
+  names = lua_newuserdata(L, (count ? count : 1) * sizeof *names);
   lua_pushnil(L);
   while (lua_next(L, index)) {
     lua_pop(L, 1);
-    members[i].name = lua_tolstring(L, -1, &members[i].length);
-    i++;
+    if (filled == count || lua_type(L, -1) != LUA_TSTRING) {
+      changed(L, path);
+      return NULL;
+    }
+    names[filled].text = lua_tolstring(L, -1, &names[filled].length);
+    names[filled].slot = (int)filled + 1;
+    filled++;
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -4, (int)filled);
   }
-  qsort(members, count, sizeof *members, compare_members);
-  return members;
+  if (filled < count) {
+    changed(L, path);
+    return NULL;
+  }
+  qsort(names, count, sizeof *names, compare_names);
+  return names;
 }
 
 static int write_object (lua_State *L, json_writer *writer, int index, size_t count,
-    const json_path *path, int depth) {
-  member *members = sorted_members(L, index, count);
+                         const json_path *path, int depth) {
+  json_name *names = json_sorted_names(L, index, count, path);
+  int list = lua_gettop(L) - 1;
   size_t i;
-  if (!json_write_raw(L, writer, "{", 1)) return 0;
+  if (!names || !json_write_raw(L, writer, "{", 1)) return 0;
   for (i = 0; i < count; i++) {
-    json_path item = {path, members[i].name, 0};
+    json_path place = json_member(path, names[i].text, names[i].length);
     if (i > 0 && !json_write_raw(L, writer, ",", 1)) return 0;
-    if (!json_write_string(L, writer, members[i].name, members[i].length, &item)) return 0;
+    if (!json_write_string(L, writer, names[i].text, names[i].length, &place)) return 0;
     if (!json_write_raw(L, writer, ":", 1)) return 0;
-    lua_pushlstring(L, members[i].name, members[i].length);
+    lua_rawgeti(L, list, names[i].slot);
     lua_rawget(L, index);
-    if (!json_write_value(L, writer, lua_gettop(L), &item, depth + 1)) return 0;
+    if (lua_isnil(L, -1)) return changed(L, &place);
+    if (!json_write_value(L, writer, lua_gettop(L), &place, depth + 1)) return 0;
     lua_pop(L, 1);
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
   return json_write_raw(L, writer, "}", 1);
 }
 
 static int write_table (lua_State *L, json_writer *writer, int index, const json_path *path,
-    int depth) {
+                        int depth) {
   size_t strings, indices, others;
   int marked = is_marked_array(L, index);
   if (depth > JSON_MAX_DEPTH)
     return json_fail(L, path, "nested deeper than %d levels (or a table that holds itself)",
-        JSON_MAX_DEPTH);
-  luaL_checkstack(L, 8, "nested tables");
+                     JSON_MAX_DEPTH);
+  luaL_checkstack(L, LUA_MINSTACK, "nested tables");
   count_keys(L, index, &strings, &indices, &others);
   if (others == 0 && strings == 0 && indices == lua_rawlen(L, index) && (indices > 0 || marked))
     return write_array(L, writer, index, indices, path, depth);
@@ -303,11 +285,12 @@ static int write_table (lua_State *L, json_writer *writer, int index, const json
     return write_object(L, writer, index, strings, path, depth);
   if (strings == 0)
     return json_fail(L, path, "a list with holes or odd indices; its indices must be 1 to n");
+  if (others == 0 && indices == 0) return json_fail(L, path, "marked as a list, but it has names");
   return json_fail(L, path, "a table with both names and indices is neither an object nor a list");
 }
 
 int json_write_value (lua_State *L, json_writer *writer, int index, const json_path *path,
-    int depth) {
+                      int depth) {
   switch (lua_type(L, index)) {
   case LUA_TNIL: return json_write_raw(L, writer, "null", 4);
   case LUA_TBOOLEAN:
@@ -370,8 +353,8 @@ static int null_to_string (lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"encode_json", encode_json}, {"json_array", json_array},
-    {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"encode_json", encode_json}, {"json_array", json_array}, {NULL, NULL}};
 
 void luafabric_json_writer_open (lua_State *L) {
   luaL_newmetatable(L, WRITER_TYPE);

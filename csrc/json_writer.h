@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "lua.h"
+#include "json_place.h"
 
 #define JSON_MAX_DEPTH 64
 
@@ -16,13 +17,6 @@ typedef struct json_writer {
   char *text;
   size_t length, size;
 } json_writer;
-
-/* A place in the value being written: a chain from the inside out. */
-typedef struct json_path {
-  const struct json_path *parent;
-  const char *key;   /* NULL: an index */
-  lua_Integer index; /* 1-based */
-} json_path;
 
 /* pushes a new, empty writer */
 json_writer *json_writer_new (lua_State *L);
@@ -32,18 +26,27 @@ void json_writer_finish (lua_State *L, json_writer *writer);
 
 int json_write_raw (lua_State *L, json_writer *writer, const char *text, size_t length);
 int json_write_string (lua_State *L, json_writer *writer, const char *text, size_t length,
-    const json_path *path);
+                       const json_path *path);
 int json_write_integer (lua_State *L, json_writer *writer, long long value);
 int json_write_double (lua_State *L, json_writer *writer, double value, const json_path *path);
 
 /* any Lua value; `depth` is that of the value itself, 1 at the top */
-int json_write_value (lua_State *L, json_writer *writer, int index, const json_path *path, int depth);
+int json_write_value (lua_State *L, json_writer *writer, int index, const json_path *path,
+                      int depth);
 
-/* pushes "path: message" and returns 0 */
-int json_fail (lua_State *L, const json_path *path, const char *format, ...);
+/* A member of an object: its name, and where in the list of names it is. */
+typedef struct json_name {
+  const char *text;
+  size_t length;
+  int slot;
+} json_name;
 
-/* pushes the text of a path; "value" for the top */
-void json_push_path (lua_State *L, const json_path *path);
+/*
+** The names of the table at an absolute index, all strings and `count` of them, in the order of their
+** bytes. Pushes two values: a list that keeps the names alive, whatever a finalizer does to the table
+** meanwhile, and the block that the result points to. NULL after pushing a message instead.
+*/
+json_name *json_sorted_names (lua_State *L, int index, size_t count, const json_path *path);
 
 /* 1 for luafabric.core's null */
 int json_is_null (lua_State *L, int index);

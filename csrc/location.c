@@ -88,7 +88,10 @@ static int parse_location (lua_State *L) {
   const char *end = url + strcspn(url, "?#");
   const char *at = path_start(url, end);
   segment before = {"", 0}, last = {"", 0};
-  if (!at || strlen(url) != length) return 0;
+  if (!at || strlen(url) != length) {
+    lua_pushnil(L);
+    return 1;
+  }
   lua_createtable(L, 0, 3);
   while (next_segment(&at, end, &last)) {
     if (luafabric_is_guid(last.start, last.length)) {
@@ -101,8 +104,8 @@ static int parse_location (lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"is_guid", is_guid}, {"parse_location", parse_location},
-    {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"is_guid", is_guid}, {"parse_location", parse_location}, {NULL, NULL}};
 
 void luafabric_location_open (lua_State *L) {
   luaL_setfuncs(L, functions, 0);

@@ -1,8 +1,11 @@
 /*
-** What Lua 5.1 lacks, under its later names. LuaJIT counts as 5.1 and already has most of it.
+** What Lua 5.1 lacks, under its later names. LuaJIT counts as 5.1 and already has most of it. And the one
+** comparison that every file needs: a zero byte in a string of Lua does not end it.
 */
 #if !defined(luafabric_compat_h)
 #define luafabric_compat_h
+
+#include <string.h>
 
 #include "lua.h"
 #include "lauxlib.h"
@@ -19,6 +22,13 @@
 #if LUA_VERSION_NUM < 503
 #define lua_isinteger(L, index) 0
 #endif
+
+/* 1 when the value is exactly this string; metamethods and conversions have no say */
+static inline int luafabric_is_word (lua_State *L, int index, const char *word) {
+  size_t length = strlen(word);
+  return lua_type(L, index) == LUA_TSTRING && lua_rawlen(L, index) == length &&
+         memcmp(lua_tostring(L, index), word, length) == 0;
+}
 
 #define LUAFABRIC_EXPORT __attribute__((visibility("default")))
 

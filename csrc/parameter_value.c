@@ -14,6 +14,7 @@
 #include "location.h"
 #include "lua_compat.h"
 #include "parameter_value.h"
+#include "run_messages.h"
 #include "time_formats.h"
 
 #define MAX_EXACT 9007199254740992.0 /* 2^53 */
@@ -64,17 +65,14 @@ int luafabric_is_variable_reference (const char *text, size_t length) {
   if (memcmp(text, prefix, prefix_length) != 0 || text[length - 1] != ')') return 0;
   slash = strchr(text + prefix_length, '/');
   return slash && slash > text + prefix_length && slash + 1 < text + length - 1 &&
-         !strchr(slash + 1, '/') && memchr(text + prefix_length, ')', length - prefix_length) == text + length - 1;
+         !strchr(slash + 1, '/') &&
+         memchr(text + prefix_length, ')', length - prefix_length) == text + length - 1;
 }
 
+/* The value is on top of the stack. */
 static int refuse (const target *to, const char *type, const char *takes) {
-  lua_State *L = to->L;
-  const char *given = luaL_typename(L, -1);
-  if (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) <= 64) {
-    lua_pushfstring(L, "\"%s\"", lua_tostring(L, -1));
-    given = lua_tostring(L, -1);
-  }
-  return json_fail(L, to->path, "%s is not a value for %s, which takes %s", given, type, takes);
+  const char *given = run_describe(to->L, -1);
+  return json_fail(to->L, to->path, "%s is not a value for %s, which takes %s", given, type, takes);
 }
 
 static int write_text (const target *to) {
@@ -87,7 +85,8 @@ static int write_text (const target *to) {
 
 static int write_whole (const target *to, long long value) {
   if (value < -2147483648LL || value > 2147483647LL)
-    *to->warning = "outside 32 bits; live tests saw Fabric refuse larger Integers, Text carries any";
+    *to->warning =
+        "outside 32 bits; live tests saw Fabric refuse larger Integers, Text carries any";
   return json_write_integer(to->L, to->writer, value);
 }
 
@@ -110,8 +109,10 @@ static int write_integer (const target *to) {
   if (!lua_isinteger(L, -1)) {
     double value = (double)lua_tonumber(L, -1);
     if (!(fabs(value) <= MAX_EXACT) || floor(value) != value)
-      return json_fail(L, to->path, "%f is not a whole number that is exact (up to 2^53); "
-          "for Integer give a larger one as text, for a fraction use Number", value);
+      return json_fail(L, to->path,
+                       "%f is not a whole number that is exact (up to 2^53); "
+                       "for Integer give a larger one as text, for a fraction use Number",
+                       value);
     return write_whole(to, (long long)value);
   }
   return write_whole(to, (long long)lua_tointeger(L, -1));
@@ -139,7 +140,7 @@ static int write_boolean (const target *to) {
 
 /* A string that one of the checks below has passed. */
 static int write_checked (const target *to, const char *type, const char *takes,
-    int (*check)(const char *text, size_t length)) {
+                          int (*check)(const char *text, size_t length)) {
   size_t length;
   const char *text;
   if (lua_type(to->L, -1) != LUA_TSTRING) return refuse(to, type, takes);
@@ -148,28 +149,28 @@ static int write_checked (const target *to, const char *type, const char *takes,
   return json_write_string(to->L, to->writer, text, length, to->path);
 }
 
-/* "YYYY-MM-DDTHH:mm:ssZ" and nothing else */
+/* "YYYY-MM-DDTHH:mm:ssZ" and nothing else; .NET's clock has no leap seconds */
 static int is_utc_time (const char *text, size_t length) {
   double seconds;
-  return length == 20 && text[10] == 'T' && text[19] == 'Z' &&
+  return length == 20 && text[10] == 'T' && text[17] < '6' && text[19] == 'Z' &&
          luafabric_read_time(text, length, &seconds);
 }
 
-int luafabric_write_parameter_value (lua_State *L, json_writer *writer, const char *type,
-    const json_path *path, const char **warning) {
+int luafabric_write_parameter_value (lua_State *L, json_writer *writer, const json_path *path,
+                                     const char **warning) {
   target to = {L, writer, path, warning};
-  if (strcmp(type, "Text") == 0) return write_text(&to);
-  if (strcmp(type, "Integer") == 0) return write_integer(&to);
-  if (strcmp(type, "Number") == 0) return write_number(&to);
-  if (strcmp(type, "Boolean") == 0) return write_boolean(&to);
-  if (strcmp(type, "DateTime") == 0)
-    return write_checked(&to, type, "a UTC time as 2026-11-23T00:00:00Z", is_utc_time);
-  if (strcmp(type, "Guid") == 0)
-    return write_checked(&to, type, "a GUID as 12345678-1234-1234-1234-123456789abc",
-        luafabric_is_guid);
-  if (strcmp(type, "VariableReference") == 0)
-    return write_checked(&to, type, "a reference as $(/**/library/variable)",
-        luafabric_is_variable_reference);
+  if (luafabric_is_word(L, -2, "Text")) return write_text(&to);
+  if (luafabric_is_word(L, -2, "Integer")) return write_integer(&to);
+  if (luafabric_is_word(L, -2, "Number")) return write_number(&to);
+  if (luafabric_is_word(L, -2, "Boolean")) return write_boolean(&to);
+  if (luafabric_is_word(L, -2, "DateTime"))
+    return write_checked(&to, "DateTime", "a UTC time as 2026-11-23T00:00:00Z", is_utc_time);
+  if (luafabric_is_word(L, -2, "Guid"))
+    return write_checked(&to, "Guid", "a GUID as 12345678-1234-1234-1234-123456789abc",
+                         luafabric_is_guid);
+  if (luafabric_is_word(L, -2, "VariableReference"))
+    return write_checked(&to, "VariableReference", "a reference as $(/**/library/variable)",
+                         luafabric_is_variable_reference);
   /* Automatic, and types of the future: any JSON value */
   return json_write_value(L, writer, lua_gettop(L), path, 4);
 }

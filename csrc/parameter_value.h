@@ -10,10 +10,10 @@
 int luafabric_is_variable_reference (const char *text, size_t length);
 
 /*
-** Writes the value on top of the stack as Fabric takes it for `type`; 0 after pushing a message. *warning
-** becomes a sentence, or stays NULL.
+** Writes the value on top of the stack as Fabric takes it for the type below it; 0 after pushing a
+** message. *warning becomes a sentence, or stays NULL.
 */
-int luafabric_write_parameter_value (lua_State *L, json_writer *writer, const char *type,
-    const json_path *path, const char **warning);
+int luafabric_write_parameter_value (lua_State *L, json_writer *writer, const json_path *path,
+                                     const char **warning);
 
 #endif

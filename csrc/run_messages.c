@@ -9,17 +9,25 @@
 #include "lauxlib.h"
 #include "lua_compat.h"
 #include "run_messages.h"
+#include "utf8.h"
 
-#define MAX_NAME 32 /* of fields that get a neighbour suggested */
+#define MOST_COMPARED 32 /* bytes of a name that gets a neighbour suggested */
 
 const char *run_describe (lua_State *L, int index) {
-  if (lua_type(L, index) == LUA_TSTRING && lua_rawlen(L, index) <= 64)
-    return lua_pushfstring(L, "\"%s\"", lua_tostring(L, index));
-  if (lua_type(L, index) == LUA_TNUMBER) {
-    lua_pushvalue(L, index);
-    return lua_tostring(L, -1);
+  if (lua_type(L, index) == LUA_TSTRING) {
+    char shown[SHOWN_SIZE];
+    size_t length;
+    const char *text = lua_tolstring(L, index, &length);
+    luafabric_show_text(text, length, shown);
+    return lua_pushfstring(L, "\"%s\"", shown);
   }
-  return luaL_typename(L, index);
+  if (json_is_null(L, index))
+    lua_pushliteral(L, "null");
+  else if (lua_type(L, index) == LUA_TNUMBER)
+    lua_pushvalue(L, index);
+  else
+    lua_pushstring(L, luaL_typename(L, index));
+  return lua_tostring(L, -1);
 }
 
 void run_push_choices (lua_State *L, const run_field *field) {
@@ -41,8 +49,8 @@ void run_push_choices (lua_State *L, const run_field *field) {
   luaL_pushresult(&buffer);
 }
 
-int run_lower (char letter) {
-  return letter >= 'A' && letter <= 'Z' ? letter + ('a' - 'A') : letter;
+char run_lower (char letter) {
+  return letter >= 'A' && letter <= 'Z' ? (char)(letter + ('a' - 'A')) : letter;
 }
 
 static size_t smallest (size_t a, size_t b, size_t c) {
@@ -50,10 +58,9 @@ static size_t smallest (size_t a, size_t b, size_t c) {
   return least < c ? least : c;
 }
 
-/* Edits between two names, letter case aside; at least MAX_NAME when one is too long to compare. */
-static size_t distance (const char *a, const char *b) {
-  size_t row[MAX_NAME + 1], i, j, rows = strlen(a), columns = strlen(b);
-  if (rows > MAX_NAME || columns > MAX_NAME) return MAX_NAME;
+/* Edits between two names, letter case aside; both are at most MOST_COMPARED long. */
+static size_t distance (const char *a, size_t rows, const char *b, size_t columns) {
+  size_t row[MOST_COMPARED + 1], i, j;
   for (j = 0; j <= columns; j++) row[j] = j;
   for (i = 1; i <= rows; i++) {
     size_t diagonal = row[0];
@@ -68,11 +75,15 @@ static size_t distance (const char *a, const char *b) {
   return row[columns];
 }
 
-static const run_field *nearest_field (const run_object *object, const char *name) {
+/* The field that was probably meant; NULL when none is near. */
+static const run_field *nearest_field (const run_object *object, const char *name, size_t length) {
   const run_field *field, *nearest = NULL;
-  size_t least = strlen(name) / 3 + 2;
+  size_t least = length / 3 + 2;
+  if (length > MOST_COMPARED) return NULL;
   for (field = object->fields; field->name; field++) {
-    size_t edits = distance(name, field->name);
+    size_t edits, columns = strlen(field->name);
+    if (columns > MOST_COMPARED) continue;
+    edits = distance(name, length, field->name, columns);
     if (edits < least) {
       least = edits;
       nearest = field;
@@ -81,13 +92,13 @@ static const run_field *nearest_field (const run_object *object, const char *nam
   return nearest;
 }
 
-int run_unknown_field (lua_State *L, const run_object *object, const char *name,
-    const json_path *path) {
-  json_path place = {path, name, 0};
-  const run_field *nearest = nearest_field(object, name);
-  if (nearest)
-    return json_fail(L, &place, "unknown field, did you mean %s?", nearest->name);
-  if (strcmp(name, "computeConfiguration") == 0)
+int run_unknown_field (lua_State *L, const run_object *object, const json_path *path) {
+  size_t length;
+  const char *name = lua_tolstring(L, -1, &length);
+  json_path place = json_member(path, name, length);
+  const run_field *nearest = nearest_field(object, name, length);
+  if (nearest) return json_fail(L, &place, "unknown field, did you mean %s?", nearest->name);
+  if (object == &run_warehouse_data && luafabric_is_word(L, -1, "computeConfiguration"))
     return json_fail(L, &place, "DataWarehouse takes no compute configuration");
   return json_fail(L, &place, "unknown field; %s has no such field", object->name);
 }

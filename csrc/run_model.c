@@ -11,108 +11,147 @@
 #include "lua_compat.h"
 #include "run_model.h"
 
-#define END {NULL, FIELD_TEXT, 0, NULL, NULL, 0, 0, NULL}
-
-#define TEXT(name)             {name, FIELD_TEXT, 0, NULL, NULL, 0, 0, NULL}
-#define REQUIRED_TEXT(name)    {name, FIELD_TEXT, 1, NULL, NULL, 0, 0, NULL}
-#define GUID(name)             {name, FIELD_GUID, 0, NULL, NULL, 0, 0, NULL}
-#define REQUIRED_GUID(name)    {name, FIELD_GUID, 1, NULL, NULL, 0, 0, NULL}
-#define BOOLEAN(name)          {name, FIELD_BOOLEAN, 1, NULL, NULL, 0, 0, NULL}
-#define WORD(name, words)      {name, FIELD_TEXT, 0, words, NULL, 0, 0, NULL}
-#define REQUIRED_WORD(name, w) {name, FIELD_TEXT, 1, w, NULL, 0, 0, NULL}
-#define ONE_OF(name, numbers)  {name, FIELD_INTEGER, 0, NULL, numbers, 0, 0, NULL}
-#define AT_LEAST(name, least)  {name, FIELD_INTEGER, 0, NULL, NULL, least, 0, NULL}
-#define TEXTS(name)            {name, FIELD_LIST, 0, NULL, NULL, 0, 0, NULL}
-#define LIST(name, object)     {name, FIELD_LIST, 0, NULL, NULL, 0, 0, object}
-#define OBJECT(name, object)   {name, FIELD_OBJECT, 0, NULL, NULL, 0, 0, object}
+/* The beginnings of rows; further columns follow by name, and a row without a name ends a list. */
+#define TEXT(field)            .name = field, .kind = FIELD_TEXT
+#define GUID(field)            .name = field, .kind = FIELD_GUID
+#define BOOLEAN(field)         .name = field, .kind = FIELD_BOOLEAN
+#define INTEGER(field)         .name = field, .kind = FIELD_INTEGER
+#define TEXTS(field)           .name = field, .kind = FIELD_LIST
+#define LIST(field, of)        .name = field, .kind = FIELD_LIST, .object = of
+#define PAIRS(field, of)       .name = field, .kind = FIELD_PAIRS, .object = of
+#define OBJECT(field, of)      .name = field, .kind = FIELD_OBJECT, .object = of
+#define PARAMETER_VALUE(field) .name = field, .kind = FIELD_PARAMETER
+#define REQUIRED               .required = 1
+#define END                    .name = NULL
 
 static const char *const compute_types[] = {"Spark", "Jupyter", "DataWarehouse", NULL};
 static const char *const memories[] = {"28g", "56g", "112g", "224g", "400g", NULL};
 static const char *const pool_types[] = {"Workspace", "Capacity", NULL};
 static const char *const reference_types[] = {"ById", "ByVariable", NULL};
-const char *const parameter_types[] = {"Text", "Integer", "Number", "Boolean", "DateTime", "Guid",
-    "VariableReference", "Automatic", NULL};
+static const char *const parameter_types[] = {
+    "Text", "Integer",           "Number",    "Boolean", "DateTime",
+    "Guid", "VariableReference", "Automatic", NULL,
+};
 
 /* "Must be one of the following values" stands in the descriptions. */
 static const int spark_cores[] = {4, 8, 16, 32, 64, 0};
 static const int jupyter_cores[] = {2, 4, 8, 16, 32, 64, 0};
 
 /* The notebook model takes ItemReferenceById; variableReference belongs to the ItemReferenceByVariable
-** that the page lists beside it, and what is required depends on which of the two it is: see
-** check_reference in run_request.c. */
-static const run_field reference_fields[] = {REQUIRED_WORD("referenceType", reference_types),
-    GUID("itemId"), GUID("workspaceId"), TEXT("variableReference"), END};
-static const run_object item_reference = {"ItemReferenceById", reference_fields};
+** that the page lists beside it, and what is required depends on which of the two it is (run_rules.c). */
+static const run_field reference_fields[] = {
+    {TEXT("referenceType"), REQUIRED, .words = reference_types},
+    {GUID("itemId")},
+    {GUID("workspaceId")},
+    {TEXT("variableReference")},
+    {END},
+};
+const run_object run_item_reference = {"ItemReferenceById", reference_fields};
 
-static const run_field mount_point_fields[] = {REQUIRED_TEXT("mountPointPath"),
-    REQUIRED_TEXT("source"), END};
+static const run_field mount_point_fields[] = {
+    {TEXT("mountPointPath"), REQUIRED},
+    {TEXT("source"), REQUIRED},
+    {END},
+};
 static const run_object mount_point = {"MountPoint", mount_point_fields};
 
-static const run_field spark_property_fields[] = {TEXT("key"), TEXT("value"), END};
+static const run_field spark_property_fields[] = {
+    {TEXT("key")},
+    {TEXT("value")},
+    {END},
+};
 static const run_object spark_property = {"SparkProperty", spark_property_fields};
 
-static const run_field instance_pool_fields[] = {TEXT("name"), WORD("type", pool_types), GUID("id"),
-    END};
+static const run_field instance_pool_fields[] = {
+    {TEXT("name")},
+    {TEXT("type"), .words = pool_types},
+    {GUID("id")},
+    {END},
+};
 static const run_object instance_pool = {"InstancePool", instance_pool_fields};
 
-static const run_field high_concurrency_fields[] = {BOOLEAN("enabled"), TEXT("sessionTag"), END};
+static const run_field high_concurrency_fields[] = {
+    {BOOLEAN("enabled"), REQUIRED},
+    {TEXT("sessionTag")},
+    {END},
+};
 static const run_object high_concurrency = {"HighConcurrencyModeOptions", high_concurrency_fields};
 
 static const run_field spark_fields[] = {
-    TEXT("name"),
-    ONE_OF("driverCores", spark_cores),
-    WORD("driverMemory", memories),
-    ONE_OF("executorCores", spark_cores),
-    WORD("executorMemory", memories),
-    AT_LEAST("numExecutors", 1), /* "The minimum value is 1" */
-    TEXTS("jars"),
-    TEXTS("pyFiles"),
-    TEXTS("files"),
-    TEXTS("archives"),
-    {"sparkProperties", FIELD_PAIRS, 0, NULL, NULL, 0, 0, &spark_property},
-    OBJECT("instancePool", &instance_pool),
-    LIST("mountPoints", &mount_point),
-    OBJECT("defaultLakehouse", &item_reference),
-    OBJECT("attachedEnvironment", &item_reference),
-    OBJECT("highConcurrencyModeOptions", &high_concurrency),
-    END};
-static const run_object spark_configuration = {"SparkNotebookComputeConfiguration", spark_fields};
+    {TEXT("name")},
+    {INTEGER("driverCores"), .numbers = spark_cores},
+    {TEXT("driverMemory"), .words = memories},
+    {INTEGER("executorCores"), .numbers = spark_cores},
+    {TEXT("executorMemory"), .words = memories},
+    {INTEGER("numExecutors"), .minimum = 1}, /* "The minimum value is 1" */
+    {TEXTS("jars")},
+    {TEXTS("pyFiles")},
+    {TEXTS("files")},
+    {TEXTS("archives")},
+    {PAIRS("sparkProperties", &spark_property)},
+    {OBJECT("instancePool", &instance_pool)},
+    {LIST("mountPoints", &mount_point)},
+    {OBJECT("defaultLakehouse", &run_item_reference)},
+    {OBJECT("attachedEnvironment", &run_item_reference)},
+    {OBJECT("highConcurrencyModeOptions", &high_concurrency)},
+    {END},
+};
+const run_object run_spark_configuration = {"SparkNotebookComputeConfiguration", spark_fields};
 
-static const run_field jupyter_fields[] = {TEXT("name"), ONE_OF("numCores", jupyter_cores),
-    LIST("mountPoints", &mount_point), OBJECT("defaultLakehouse", &item_reference),
-    OBJECT("attachedEnvironment", &item_reference), END};
-static const run_object jupyter_configuration = {"JupyterNotebookComputeConfiguration",
-    jupyter_fields};
+static const run_field jupyter_fields[] = {
+    {TEXT("name")},
+    {INTEGER("numCores"), .numbers = jupyter_cores},
+    {LIST("mountPoints", &mount_point)},
+    {OBJECT("defaultLakehouse", &run_item_reference)},
+    {OBJECT("attachedEnvironment", &run_item_reference)},
+    {END},
+};
+static const run_object jupyter_configuration = {
+    "JupyterNotebookComputeConfiguration",
+    jupyter_fields,
+};
 
-static const run_field spark_data_fields[] = {REQUIRED_WORD("compute", compute_types),
-    OBJECT("computeConfiguration", &spark_configuration), END};
+static const run_field spark_data_fields[] = {
+    {TEXT("compute"), REQUIRED, .words = compute_types},
+    {OBJECT("computeConfiguration", &run_spark_configuration)},
+    {END},
+};
 static const run_object spark_data = {"RunSparkNotebookExecutionData", spark_data_fields};
 
-static const run_field jupyter_data_fields[] = {REQUIRED_WORD("compute", compute_types),
-    OBJECT("computeConfiguration", &jupyter_configuration), END};
+static const run_field jupyter_data_fields[] = {
+    {TEXT("compute"), REQUIRED, .words = compute_types},
+    {OBJECT("computeConfiguration", &jupyter_configuration)},
+    {END},
+};
 static const run_object jupyter_data = {"RunJupyterNotebookExecutionData", jupyter_data_fields};
 
-static const run_field bare_data_fields[] = {REQUIRED_WORD("compute", compute_types), END};
-static const run_object warehouse_data = {"RunDataWarehouseNotebookExecutionData",
-    bare_data_fields};
-static const run_object execution_data = {"RunNotebookExecutionData", bare_data_fields};
+static const run_field bare_data_fields[] = {
+    {TEXT("compute"), REQUIRED, .words = compute_types},
+    {END},
+};
+const run_object run_warehouse_data = {"RunDataWarehouseNotebookExecutionData", bare_data_fields};
+const run_object run_execution_data_of_others = {"RunNotebookExecutionData", bare_data_fields};
 
 static const run_field parameter_fields[] = {
-    {"name", FIELD_TEXT, 1, NULL, NULL, 0, 256, NULL},
-    REQUIRED_WORD("type", parameter_types),
-    {"value", FIELD_PARAMETER, 1, NULL, NULL, 0, 0, NULL},
-    END};
-static const run_object parameter = {"Parameter", parameter_fields};
+    {TEXT("name"), REQUIRED, .max_units = 256},
+    {TEXT("type"), REQUIRED, .words = parameter_types},
+    {PARAMETER_VALUE("value"), REQUIRED},
+    {END},
+};
+const run_object run_parameter = {"Parameter", parameter_fields};
 
-static const run_field request_fields[] = {OBJECT("executionData", &execution_data),
-    LIST("parameters", &parameter), END};
+static const run_field request_fields[] = {
+    {OBJECT("executionData", &run_execution_data_of_others)},
+    {LIST("parameters", &run_parameter)},
+    {END},
+};
 const run_object run_notebook_request = {"RunNotebookRequest", request_fields};
 
-const run_object *run_execution_data (const char *compute) {
-  if (compute && strcmp(compute, "Spark") == 0) return &spark_data;
-  if (compute && strcmp(compute, "Jupyter") == 0) return &jupyter_data;
-  if (compute && strcmp(compute, "DataWarehouse") == 0) return &warehouse_data;
-  return &execution_data;
+const run_object *run_execution_data (lua_State *L, int index) {
+  if (luafabric_is_word(L, index, "Spark")) return &spark_data;
+  if (luafabric_is_word(L, index, "Jupyter")) return &jupyter_data;
+  if (luafabric_is_word(L, index, "DataWarehouse")) return &run_warehouse_data;
+  return &run_execution_data_of_others;
 }
 
 /* ---- the table for Lua ---- */
@@ -207,8 +246,9 @@ static int run_model (lua_State *L) {
   lua_setfield(L, -2, "request");
   lua_newtable(L);
   for (i = 0; compute_types[i]; i++) {
-    push_object(L, run_execution_data(compute_types[i]));
-    lua_setfield(L, -2, compute_types[i]);
+    lua_pushstring(L, compute_types[i]);
+    push_object(L, run_execution_data(L, -1));
+    lua_rawset(L, -3);
   }
   lua_setfield(L, -2, "execution_data");
   return 1;

@@ -13,10 +13,10 @@ typedef enum field_kind {
   FIELD_TEXT,
   FIELD_GUID,
   FIELD_BOOLEAN,
-  FIELD_INTEGER,  /* 32 bits */
-  FIELD_OBJECT,   /* of `object` */
-  FIELD_LIST,     /* of `object`, or of texts where there is none */
-  FIELD_PAIRS,    /* FIELD_LIST of SparkProperty; a Lua table of names and values is turned into one */
+  FIELD_INTEGER, /* 32 bits */
+  FIELD_OBJECT,  /* of `object` */
+  FIELD_LIST,    /* of `object`, or of texts where there is none */
+  FIELD_PAIRS, /* FIELD_LIST of SparkProperty; a Lua table of names and values is turned into one */
   FIELD_PARAMETER /* a parameter's value: its type decides */
 } field_kind;
 
@@ -26,10 +26,10 @@ typedef struct run_field {
   const char *name;
   field_kind kind;
   int required;
-  const char *const *words;  /* the enumeration, NULL-ended; open: others pass with a warning */
-  const int *numbers;        /* the only values allowed, 0-ended */
-  int minimum;               /* of an integer; 0: none */
-  size_t max_units;          /* of a text, in UTF-16 units as .NET counts; 0: no limit */
+  const char *const *words; /* the enumeration, NULL-ended; open: others pass with a warning */
+  const int *numbers;       /* the only values allowed, 0-ended */
+  int minimum;              /* of an integer; 0: none */
+  size_t max_units;         /* of a text, in UTF-16 units as .NET counts; 0: no limit */
   const struct run_object *object;
 } run_field;
 
@@ -40,11 +40,15 @@ typedef struct run_object {
 
 extern const run_object run_notebook_request;
 
-/* the eight types of ItemJobParameterType, NULL-ended */
-extern const char *const parameter_types[];
+/* those that have rules of their own */
+extern const run_object run_item_reference, run_parameter, run_spark_configuration,
+    run_warehouse_data;
 
-/* compute -> its execution data; unknown ones get the bare one, without a configuration */
-const run_object *run_execution_data (const char *compute);
+/* execution data whose compute is not looked at yet, or is not one of the three: `compute` alone */
+extern const run_object run_execution_data_of_others;
+
+/* the execution data of the compute at a stack index */
+const run_object *run_execution_data (lua_State *L, int index);
 
 /* adds its functions to the module table on top of the stack */
 void luafabric_run_model_open (lua_State *L);

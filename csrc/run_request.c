@@ -18,66 +18,56 @@
 #include "run_messages.h"
 #include "run_model.h"
 #include "run_request.h"
+#include "run_rules.h"
 #include "utf8.h"
-
-typedef struct encoder {
-  lua_State *L;
-  json_writer *writer;
-  int warnings; /* stack index of the list */
-  int names;    /* stack index of a table: parameter name in small letters -> its position */
-} encoder;
-
-static void warn (encoder *to, const json_path *path, const char *message) {
-  lua_State *L = to->L;
-  json_push_path(L, path);
-  lua_pushfstring(L, ": %s", message);
-  lua_concat(L, 2);
-  lua_rawseti(L, to->warnings, (int)lua_rawlen(L, to->warnings) + 1);
-}
 
 /* ---- looking into the given table ---- */
 
-/* pushes table[name] without metamethods, null as nil */
-static void get_field (lua_State *L, int table, const char *name) {
-  lua_pushstring(L, name);
-  lua_rawget(L, table);
-  if (!json_is_null(L, -1)) return;
-  lua_pop(L, 1);
-  lua_pushnil(L);
-}
-
-static int knows (const run_object *object, const char *name) {
+/* Whether the value on top of the stack names a field. */
+static int is_known (lua_State *L, const run_object *object) {
   const run_field *field;
   for (field = object->fields; field->name; field++)
-    if (strcmp(field->name, name) == 0) return 1;
+    if (luafabric_is_word(L, -1, field->name)) return 1;
   return 0;
 }
 
-static int check_names (encoder *to, int index, const run_object *object, const json_path *path) {
+static int check_names (run_encoder *to, int index, const run_object *object,
+                        const json_path *path) {
   lua_State *L = to->L;
   lua_pushnil(L);
   while (lua_next(L, index)) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING)
       return json_fail(L, path, "expected an object with named fields (%s), got a list",
-          object->name);
-    if (!knows(object, lua_tostring(L, -1)))
-      return run_unknown_field(L, object, lua_tostring(L, -1), path);
+                       object->name);
+    if (!is_known(L, object)) return run_unknown_field(L, object, path);
   }
   return 1;
 }
 
-static int write_object (encoder *to, int index, const run_object *object, const json_path *path);
+static int write_object (run_encoder *to, int index, const run_object *object,
+                         const json_path *path);
 
 /* ---- values by kind; the value is on top of the stack ---- */
 
-static int is_listed (const char *const *words, const char *word) {
+static int is_listed (lua_State *L, const char *const *words) {
   for (; *words; words++)
-    if (strcmp(*words, word) == 0) return 1;
+    if (luafabric_is_word(L, -1, *words)) return 1;
   return 0;
 }
 
-static int write_text (encoder *to, const run_field *field, const json_path *path) {
+/* Microsoft's enumerations are open: what is not in this one goes out as it is. */
+static void warn_unlisted (run_encoder *to, const run_field *field, const json_path *path) {
+  lua_State *L = to->L;
+  const char *given = run_describe(L, -1);
+  run_push_choices(L, field);
+  lua_pushfstring(L, "%s is not one of %s; sent as it is, since Fabric may know it", given,
+                  lua_tostring(L, -1));
+  run_warn(to, path, lua_tostring(L, -1));
+  lua_pop(L, 3);
+}
+
+static int write_text (run_encoder *to, const run_field *field, const json_path *path) {
   lua_State *L = to->L;
   size_t length, units, bad;
   const char *text;
@@ -88,18 +78,12 @@ static int write_text (encoder *to, const run_field *field, const json_path *pat
   if (field && field->max_units && luafabric_check_utf8(text, length, &units, &bad) &&
       units > field->max_units)
     return json_fail(L, path, "%d characters long; at most %d are allowed", (int)units,
-        (int)field->max_units);
-  if (field && field->words && !is_listed(field->words, text)) {
-    run_push_choices(L, field);
-    lua_pushfstring(L, "\"%s\" is not one of %s; sent as it is, since Fabric may know it", text,
-        lua_tostring(L, -1));
-    warn(to, path, lua_tostring(L, -1));
-    lua_pop(L, 2);
-  }
+                     (int)field->max_units);
+  if (field && field->words && !is_listed(L, field->words)) warn_unlisted(to, field, path);
   return json_write_string(L, to->writer, text, length, path);
 }
 
-static int write_guid (encoder *to, const json_path *path) {
+static int write_guid (run_encoder *to, const json_path *path) {
   lua_State *L = to->L;
   size_t length;
   const char *text;
@@ -120,7 +104,7 @@ static int is_allowed (const run_field *field, double value) {
   return 0;
 }
 
-static int write_integer (encoder *to, const run_field *field, const json_path *path) {
+static int write_integer (run_encoder *to, const run_field *field, const json_path *path) {
   lua_State *L = to->L;
   double value;
   if (lua_type(L, -1) != LUA_TNUMBER)
@@ -128,14 +112,14 @@ static int write_integer (encoder *to, const run_field *field, const json_path *
   value = (double)lua_tonumber(L, -1);
   if (is_allowed(field, value)) return json_write_integer(L, to->writer, (long long)value);
   if (!field->numbers)
-    return json_fail(L, path, "%s is not a whole number of at least %d", run_describe(L, -1),
-        field->minimum);
-  lua_pushvalue(L, -1);
+    return json_fail(L, path, "%s is not a whole number from %d to 2147483647", run_describe(L, -1),
+                     field->minimum);
+  run_describe(L, -1);
   run_push_choices(L, field);
   return json_fail(L, path, "%s is not one of %s", lua_tostring(L, -2), lua_tostring(L, -1));
 }
 
-static int write_list (encoder *to, int index, const run_field *field, const json_path *path) {
+static int write_list (run_encoder *to, int index, const run_field *field, const json_path *path) {
   lua_State *L = to->L;
   size_t length = 0, i;
   lua_pushnil(L);
@@ -146,7 +130,7 @@ static int write_list (encoder *to, int index, const run_field *field, const jso
   }
   if (!json_write_raw(L, to->writer, "[", 1)) return 0;
   for (i = 1; i <= length; i++) {
-    json_path item = {path, NULL, (lua_Integer)i};
+    json_path item = json_item(path, i);
     if (i > 1 && !json_write_raw(L, to->writer, ",", 1)) return 0;
     lua_rawgeti(L, index, (int)i);
     if (field->object ? !write_object(to, lua_gettop(L), field->object, &item)
@@ -157,70 +141,78 @@ static int write_list (encoder *to, int index, const run_field *field, const jso
   return json_write_raw(L, to->writer, "]", 1);
 }
 
-static int compare_names (const void *left, const void *right) {
-  return strcmp(*(const char *const *)left, *(const char *const *)right);
+/* The text on top of the stack as the value of a Spark property; a boolean or a number is not made one. */
+static int write_property_value (run_encoder *to, const json_path *path) {
+  lua_State *L = to->L;
+  if (lua_type(L, -1) == LUA_TSTRING) return write_text(to, NULL, path);
+  if (lua_isboolean(L, -1))
+    return json_fail(L, path, "Spark properties are texts; write \"%s\"",
+                     lua_toboolean(L, -1) ? "true" : "false");
+  if (lua_type(L, -1) == LUA_TNUMBER)
+    return json_fail(L, path, "Spark properties are texts; write \"%s\"", run_describe(L, -1));
+  return json_fail(L, path, "expected text, got %s", run_describe(L, -1));
 }
 
-static int write_pair (encoder *to, int index, const char *name, const json_path *path) {
+static int write_pair (run_encoder *to, int index, const json_name *name, int slot_list,
+                       const json_path *path) {
   lua_State *L = to->L;
-  json_path place = {path, name, 0};
+  json_path place = json_member(path, name->text, name->length);
   if (!json_write_raw(L, to->writer, "{\"key\":", 7)) return 0;
-  if (!json_write_string(L, to->writer, name, strlen(name), &place)) return 0;
+  if (!json_write_string(L, to->writer, name->text, name->length, &place)) return 0;
   if (!json_write_raw(L, to->writer, ",\"value\":", 9)) return 0;
-  lua_pushstring(L, name);
+  lua_rawgeti(L, slot_list, name->slot);
   lua_rawget(L, index);
-  if (lua_type(L, -1) != LUA_TSTRING)
-    return json_fail(L, &place, "Spark properties are texts; write \"%s\"", lua_isboolean(L, -1)
-            ? lua_toboolean(L, -1) ? "true" : "false"
-            : run_describe(L, -1));
-  if (!write_text(to, NULL, &place)) return 0;
+  if (!write_property_value(to, &place)) return 0;
   lua_pop(L, 1);
   return json_write_raw(L, to->writer, "}", 1);
 }
 
-/* { ["spark.x"] = "y" } is what a Lua user writes; on the wire it is a list of key and value. */
-static int write_pairs (encoder *to, int index, const json_path *path) {
-  lua_State *L = to->L;
-  const char **names;
-  size_t count = 0, i = 0;
+/* The number of a table's fields when all have names; 0 after pushing a message otherwise. */
+static int count_names (lua_State *L, int index, size_t *count, const json_path *path) {
+  *count = 0;
   lua_pushnil(L);
   while (lua_next(L, index)) {
     lua_pop(L, 1);
     if (lua_type(L, -1) != LUA_TSTRING)
       return json_fail(L, path, "a table with both names and indices is neither pairs nor a list");
-    count++;
+    (*count)++;
   }
-  names = lua_newuserdata(L, (count ? count : 1) * sizeof *names);
-  lua_pushnil(L);
-  while (lua_next(L, index)) {
-    lua_pop(L, 1);
-    names[i++] = lua_tostring(L, -1);
-  }
-  qsort(names, count, sizeof *names, compare_names);
-  if (!json_write_raw(L, to->writer, "[", 1)) return 0;
+  return 1;
+}
+
+/* { ["spark.x"] = "y" } is what a Lua user writes; on the wire it is a list of key and value. */
+static int write_pairs (run_encoder *to, int index, const json_path *path) {
+  lua_State *L = to->L;
+  json_name *names;
+  size_t count, i;
+  int list;
+  if (!count_names(L, index, &count, path)) return 0;
+  names = json_sorted_names(L, index, count, path);
+  list = lua_gettop(L) - 1;
+  if (!names || !json_write_raw(L, to->writer, "[", 1)) return 0;
   for (i = 0; i < count; i++) {
     if (i > 0 && !json_write_raw(L, to->writer, ",", 1)) return 0;
-    if (!write_pair(to, index, names[i], path)) return 0;
+    if (!write_pair(to, index, &names[i], list, path)) return 0;
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
   return json_write_raw(L, to->writer, "]", 1);
 }
 
-static int write_parameter (encoder *to, int parameter, const json_path *path) {
+static int write_parameter (run_encoder *to, int parameter, const json_path *path) {
   lua_State *L = to->L;
   const char *warning = NULL;
   int top = lua_gettop(L);
   lua_pushliteral(L, "type");
   lua_rawget(L, parameter);
   lua_pushvalue(L, top);
-  if (!luafabric_write_parameter_value(L, to->writer, lua_tostring(L, -2), path, &warning)) return 0;
+  if (!luafabric_write_parameter_value(L, to->writer, path, &warning)) return 0;
   lua_settop(L, top);
-  if (warning) warn(to, path, warning);
+  if (warning) run_warn(to, path, warning);
   return 1;
 }
 
-static int write_field (encoder *to, int object_index, const run_field *field,
-    const json_path *path) {
+static int write_field (run_encoder *to, int object_index, const run_field *field,
+                        const json_path *path) {
   lua_State *L = to->L;
   int index = lua_gettop(L);
   size_t length;
@@ -245,92 +237,17 @@ static int write_field (encoder *to, int object_index, const run_field *field,
   return write_list(to, index, field, path);
 }
 
-/* ---- rules between fields ---- */
-
-static int is_text (lua_State *L, int table, const char *field, const char *text) {
-  int same;
-  get_field(L, table, field);
-  same = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), text) == 0;
-  lua_pop(L, 1);
-  return same;
-}
-
-static int require (encoder *to, int table, const char *name, const json_path *path) {
-  json_path place = {path, name, 0};
-  get_field(to->L, table, name);
-  if (lua_isnil(to->L, -1)) return json_fail(to->L, &place, "is required");
-  lua_pop(to->L, 1);
-  return 1;
-}
-
-/* By id: both ids. By variable: the reference, which the notebook model does not list. */
-static int check_reference (encoder *to, int index, const json_path *path) {
-  if (is_text(to->L, index, "referenceType", "ById"))
-    return require(to, index, "itemId", path) && require(to, index, "workspaceId", path);
-  if (!is_text(to->L, index, "referenceType", "ByVariable")) return 1;
-  if (!require(to, index, "variableReference", path)) return 0;
-  warn(to, path, "a reference by variable; the page names the type, but the notebook model "
-      "takes references by id only");
-  return 1;
-}
-
-static void warn_unequal (encoder *to, int index, const char *driver, const char *executor,
-    const json_path *path) {
-  lua_State *L = to->L;
-  get_field(L, index, driver);
-  get_field(L, index, executor);
-  if (!lua_isnil(L, -1) && !lua_isnil(L, -2) && !lua_rawequal(L, -1, -2)) {
-    lua_pushfstring(L, "%s and %s differ; Fabric wants driver and executors of one size", driver,
-        executor);
-    warn(to, path, lua_tostring(L, -1));
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 2);
-}
-
-static int check_parameter (encoder *to, int index, const json_path *path) {
-  lua_State *L = to->L;
-  json_path place = {path, "name", 0};
-  luaL_Buffer buffer;
-  const char *name;
-  size_t length, i;
-  get_field(L, index, "name");
-  name = lua_tolstring(L, -1, &length);
-  luaL_buffinit(L, &buffer);
-  for (i = 0; i < length; i++) luaL_addchar(&buffer, (char)run_lower(name[i]));
-  luaL_pushresult(&buffer);
-  lua_pushvalue(L, -1);
-  lua_rawget(L, to->names);
-  if (!lua_isnil(L, -1))
-    return json_fail(L, &place, "\"%s\" is there twice (parameters[%d]); letter case does not count",
-        name, (int)lua_tointeger(L, -1));
-  lua_pop(L, 1);
-  lua_pushinteger(L, path->index);
-  lua_rawset(L, to->names);
-  lua_pop(L, 1);
-  return 1;
-}
-
-static int check_rules (encoder *to, int index, const run_object *object, const json_path *path) {
-  if (strcmp(object->name, "ItemReferenceById") == 0) return check_reference(to, index, path);
-  if (strcmp(object->name, "Parameter") == 0) return check_parameter(to, index, path);
-  if (strcmp(object->name, "SparkNotebookComputeConfiguration") == 0) {
-    warn_unequal(to, index, "driverCores", "executorCores", path);
-    warn_unequal(to, index, "driverMemory", "executorMemory", path);
-  }
-  return 1;
-}
-
 /* ---- objects ---- */
 
-static int write_fields (encoder *to, int index, const run_object *object, const json_path *path) {
+static int write_fields (run_encoder *to, int index, const run_object *object,
+                         const json_path *path) {
   lua_State *L = to->L;
   const run_field *field;
   int top = lua_gettop(L), written = 0;
   if (!json_write_raw(L, to->writer, "{", 1)) return 0;
   for (field = object->fields; field->name; field++) {
-    json_path place = {path, field->name, 0};
-    get_field(L, index, field->name);
+    json_path place = json_field(path, field->name);
+    run_get_field(L, index, field->name);
     if (lua_isnil(L, -1) && field->required) return json_fail(L, &place, "is required");
     if (!lua_isnil(L, -1)) {
       if (written++ > 0 && !json_write_raw(L, to->writer, ",", 1)) return 0;
@@ -343,29 +260,44 @@ static int write_fields (encoder *to, int index, const run_object *object, const
   return json_write_raw(L, to->writer, "}", 1);
 }
 
-/* A compute of the future: its configuration is not ours to judge. */
-static int write_unknown_compute (encoder *to, int index, const json_path *path) {
-  json_path place = {path, "compute", 0};
-  warn(to, &place, "not one of Spark, Jupyter, DataWarehouse; sent as it is, since Fabric may know it");
-  return json_write_value(to->L, to->writer, index, path, 2);
+/* Which fields execution data may have depends on its compute, so that comes first. NULL after pushing a
+** message; an object without fields for a compute of the future. */
+static const run_object *choose_execution_data (run_encoder *to, int index, const json_path *path) {
+  lua_State *L = to->L;
+  json_path place = json_field(path, "compute");
+  const run_object *object;
+  run_get_field(L, index, "compute");
+  if (lua_isnil(L, -1))
+    json_fail(L, &place, "is required");
+  else if (lua_type(L, -1) != LUA_TSTRING)
+    json_fail(L, &place, "expected text, got %s", run_describe(L, -1));
+  else if (lua_rawlen(L, -1) == 0)
+    json_fail(L, &place, "is empty");
+  else {
+    object = run_execution_data(L, -1);
+    if (object == &run_execution_data_of_others)
+      warn_unlisted(to, &run_execution_data_of_others.fields[0], &place);
+    lua_pop(L, 1);
+    return object;
+  }
+  return NULL;
 }
 
-static int write_object (encoder *to, int index, const run_object *object, const json_path *path) {
+static int write_object (run_encoder *to, int index, const run_object *object,
+                         const json_path *path) {
   lua_State *L = to->L;
-  luaL_checkstack(L, 24, "run request");
+  luaL_checkstack(L, 2 * LUA_MINSTACK, "run request");
   if (!lua_istable(L, index))
     return json_fail(L, path, "expected an object, got %s", run_describe(L, index));
-  if (strcmp(object->name, "RunNotebookExecutionData") == 0) {
-    const char *compute;
-    get_field(L, index, "compute");
-    compute = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    lua_pop(L, 1);
-    object = run_execution_data(compute);
-    if (compute && *compute && strcmp(object->name, "RunNotebookExecutionData") == 0)
-      return write_unknown_compute(to, index, path);
+  if (object == &run_execution_data_of_others) {
+    object = choose_execution_data(to, index, path);
+    if (!object) return 0;
+    /* its configuration is not ours to judge */
+    if (object == &run_execution_data_of_others)
+      return json_write_value(L, to->writer, index, path, 2);
   }
   return check_names(to, index, object, path) && write_fields(to, index, object, path) &&
-         check_rules(to, index, object, path);
+         run_check_rules(to, index, object, path);
 }
 
 /*
@@ -374,7 +306,7 @@ static int write_object (encoder *to, int index, const run_object *object, const
 ** The fields are those of Microsoft's RunNotebookRequest. warnings is a list of sentences.
 */
 static int encode_run (lua_State *L) {
-  encoder to;
+  run_encoder to;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   to.L = L;

@@ -160,8 +160,10 @@ static int signals_new (lua_State *L) {
 */
 static int signals_fd (lua_State *L) {
   signals *self = check_signals(L);
-  if (self->read_fd < 0) return 0;
-  lua_pushinteger(L, self->read_fd);
+  if (self->read_fd >= 0)
+    lua_pushinteger(L, self->read_fd);
+  else
+    lua_pushnil(L);
   return 1;
 }
 

@@ -13,6 +13,7 @@
 #include "lua.h"
 #include "lua_compat.h"
 #include "spawn.h"
+#include "utf8.h"
 
 extern char **environ;
 
@@ -59,14 +60,16 @@ static void read_args (lua_State *L, launch *plan) {
   lua_pop(L, 1);
 }
 
-/* Adds NAME=value for the env table on top of the stack; false only removes. */
-static size_t add_variables (lua_State *L, char **envp) {
+/* Adds NAME=value for the env table on top of the stack, at most `limit`: a finalizer may run here and
+** change the table. false only removes. */
+static size_t add_variables (lua_State *L, char **envp, size_t limit) {
   size_t count = 0;
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
     const char *problem;
     if (name[0] == '\0' || strchr(name, '=') != NULL || strlen(name) != lua_rawlen(L, -2))
       luaL_error(L, "spawn: env: expected names of variables as keys");
+    if (count == limit) luaL_error(L, "spawn: env: was changed while it was being read");
     if (lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1)) continue;
     problem = text_problem(L);
     if (problem != NULL) luaL_error(L, "spawn: env.%s: %s", name, problem);
@@ -95,7 +98,7 @@ static int overridden (lua_State *L, const char *variable) {
 }
 
 static void read_env (lua_State *L, launch *plan) {
-  size_t inherited = 0, count, i;
+  size_t inherited = 0, named, count, i;
   lua_getfield(L, 1, "env");
   if (lua_isnil(L, -1)) {
     plan->envp = environ;
@@ -104,9 +107,10 @@ static void read_env (lua_State *L, launch *plan) {
   }
   if (lua_type(L, -1) != LUA_TTABLE) luaL_error(L, "spawn: env: expected a table");
   while (environ != NULL && environ[inherited] != NULL) inherited++;
-  plan->envp = (char **)new_array(L, inherited + count_entries(L));
-  count = add_variables(L, plan->envp);
-  for (i = 0; i < inherited; i++)
+  named = count_entries(L);
+  plan->envp = (char **)new_array(L, inherited + named);
+  count = add_variables(L, plan->envp, named);
+  for (i = 0; i < inherited && environ[i] != NULL; i++)
     if (!overridden(L, environ[i])) plan->envp[count++] = environ[i];
   lua_pop(L, 1);
 }
@@ -149,8 +153,7 @@ static void read_stdio (lua_State *L, launch *plan) {
     plan->mode[i] = i == 0 ? STDIO_NULL : STDIO_INHERIT;
     lua_getfield(L, 1, fields[i]);
     if (!lua_isnil(L, -1)) {
-      const char *given = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-      for (word = 0; word < 3 && strcmp(words[word], given) != 0; word++) {
+      for (word = 0; word < 3 && !luafabric_is_word(L, -1, words[word]); word++) {
       }
       if (word == 3)
         luaL_error(L, "spawn: %s: expected \"null\", \"pipe\" or \"inherit\"", fields[i]);
@@ -174,11 +177,16 @@ static void refuse_unknown_fields (lua_State *L) {
   static const char *const known[] = {
       "args", "env", "cwd", "stdin", "stdout", "stderr", "own_group", "die_with_parent", "pidfd"};
   for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-    size_t i;
+    char shown[SHOWN_SIZE] = "";
+    size_t i, length;
     for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-      if (strcmp(known[i], name) == 0) break;
-    if (i == sizeof(known) / sizeof(known[0])) luaL_error(L, "spawn: %s: unknown field", name);
+      if (luafabric_is_word(L, -2, known[i])) break;
+    if (i < sizeof(known) / sizeof(known[0])) continue;
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      const char *name = lua_tolstring(L, -2, &length);
+      luafabric_show_text(name, length, shown);
+    }
+    luaL_error(L, "spawn: %s: unknown field", shown);
   }
 }
 

@@ -75,19 +75,18 @@ static double to_seconds (const calendar *time) {
          time->minute * 60.0 + time->second;
 }
 
-/* ".1234567": a fraction of a second with 1 to 9 digits, or nothing. */
+/* ".1234567": a fraction of a second with any number of digits, or nothing. */
 static int read_fraction (cursor *text, double *fraction) {
   double unit = 0.1;
-  int digits = 0;
+  const char *first;
   *fraction = 0.0;
   if (text->at == text->end || *text->at != '.') return 1;
-  text->at++;
+  first = ++text->at;
   while (text->at < text->end && *text->at >= '0' && *text->at <= '9') {
     *fraction += unit * (*text->at++ - '0');
     unit /= 10.0;
-    digits++;
   }
-  return digits >= 1 && digits <= 9;
+  return text->at > first;
 }
 
 /* "Z", "+02:00", "-0530", or nothing, which Fabric means as UTC (API-FACTS 3.3). */
@@ -192,8 +191,7 @@ static int read_http_date (const char *string, size_t length, double *seconds) {
   if (text.at == string) return 0;
   if (read_literal(&text, ", ")) {
     if (!read_fixdate(text, &time) && !read_rfc850(text, &time)) return 0;
-  }
-  else if (!read_literal(&text, " ") || !read_asctime(text, &time))
+  } else if (!read_literal(&text, " ") || !read_asctime(text, &time))
     return 0;
   if (!is_valid(&time)) return 0;
   *seconds = to_seconds(&time);
@@ -203,15 +201,16 @@ static int read_http_date (const char *string, size_t length, double *seconds) {
 /* A whole number of seconds or milliseconds, with blanks around it. */
 static int read_delay (const char *string, size_t length, double *delay) {
   cursor text = {string, string + length};
+  const char *first;
   double value = 0.0;
-  int digits = 0;
   while (text.at < text.end && *text.at == ' ') text.at++;
+  first = text.at;
   while (text.at < text.end && *text.at >= '0' && *text.at <= '9') {
     value = value * 10.0 + (*text.at++ - '0');
-    digits++;
   }
+  if (text.at == first) return 0;
   while (text.at < text.end && *text.at == ' ') text.at++;
-  if (digits == 0 || text.at != text.end) return 0;
+  if (text.at != text.end) return 0;
   *delay = value;
   return 1;
 }
@@ -222,28 +221,29 @@ static double wall_clock (void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static int push_time (lua_State *L, int (*read)(const char *, size_t, double *)) {
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  double seconds;
+  if (read(text, length, &seconds))
+    lua_pushnumber(L, seconds);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 /*
 ** parse_time(text) --> seconds since 1970 | nil
 */
 static int parse_time (lua_State *L) {
-  size_t length;
-  const char *text = luaL_checklstring(L, 1, &length);
-  double seconds;
-  if (!luafabric_read_time(text, length, &seconds)) return 0;
-  lua_pushnumber(L, seconds);
-  return 1;
+  return push_time(L, luafabric_read_time);
 }
 
 /*
 ** parse_http_date(text) --> seconds since 1970 | nil
 */
 static int parse_http_date (lua_State *L) {
-  size_t length;
-  const char *text = luaL_checklstring(L, 1, &length);
-  double seconds;
-  if (!read_http_date(text, length, &seconds)) return 0;
-  lua_pushnumber(L, seconds);
-  return 1;
+  return push_time(L, read_http_date);
 }
 
 /*
@@ -257,7 +257,7 @@ static int format_time (lua_State *L) {
   int year, month, day;
   char text[64];
   luaL_argcheck(L, seconds >= -62135596800.0 && seconds <= 253402300799.0, 1,
-      "a time between the years 1 and 9999 is needed");
+                "a time between the years 1 and 9999 is needed");
   shifted = (long)days + 719468;
   era = shifted / 146097;
   day_of_era = shifted - era * 146097;
@@ -268,8 +268,27 @@ static int format_time (lua_State *L) {
   month = (int)(month_index < 10 ? month_index + 3 : month_index - 9);
   year = (int)(year_of_era + era * 400 + (month <= 2 ? 1 : 0));
   snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day,
-      (int)(rest / 3600.0), (int)(fmod(rest, 3600.0) / 60.0), (int)fmod(rest, 60.0));
+           (int)(rest / 3600.0), (int)(fmod(rest, 3600.0) / 60.0), (int)fmod(rest, 60.0));
   lua_pushstring(L, text);
+  return 1;
+}
+
+/* From the three arguments of parse_retry_after. */
+static int read_retry_after (lua_State *L, double *delay) {
+  size_t length;
+  double until, now;
+  const char *text = luaL_optlstring(L, 2, NULL, &length);
+  if (text && read_delay(text, length, delay)) {
+    *delay /= 1000.0;
+    return 1;
+  }
+  text = luaL_optlstring(L, 1, NULL, &length);
+  if (!text) return 0;
+  if (read_delay(text, length, delay)) return 1;
+  if (!read_http_date(text, length, &until)) return 0;
+  text = luaL_optlstring(L, 3, NULL, &length);
+  if (!text || !read_http_date(text, length, &now)) now = wall_clock();
+  *delay = until > now ? until - now : 0.0;
   return 1;
 }
 
@@ -279,29 +298,19 @@ static int format_time (lua_State *L) {
 ** not matter. What is in the past is 0, more than a day is a day, anything unreadable is nil.
 */
 static int parse_retry_after (lua_State *L) {
-  size_t length;
-  double delay, until, now;
-  const char *text = luaL_optlstring(L, 2, NULL, &length);
-  if (text && read_delay(text, length, &delay)) {
-    delay /= 1000.0;
-  }
-  else {
-    text = luaL_optlstring(L, 1, NULL, &length);
-    if (!text) return 0;
-    if (!read_delay(text, length, &delay)) {
-      if (!read_http_date(text, length, &until)) return 0;
-      text = luaL_optlstring(L, 3, NULL, &length);
-      if (!text || !read_http_date(text, length, &now)) now = wall_clock();
-      delay = until > now ? until - now : 0.0;
-    }
-  }
-  lua_pushnumber(L, delay > LONGEST_DELAY ? LONGEST_DELAY : delay);
+  double delay;
+  if (!read_retry_after(L, &delay))
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, delay > LONGEST_DELAY ? LONGEST_DELAY : delay);
   return 1;
 }
 
 static const luaL_Reg functions[] = {{"parse_time", parse_time},
-    {"parse_http_date", parse_http_date}, {"format_time", format_time},
-    {"parse_retry_after", parse_retry_after}, {NULL, NULL}};
+                                     {"parse_http_date", parse_http_date},
+                                     {"format_time", format_time},
+                                     {"parse_retry_after", parse_retry_after},
+                                     {NULL, NULL}};
 
 void luafabric_time_formats_open (lua_State *L) {
   luaL_setfuncs(L, functions, 0);

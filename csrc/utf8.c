@@ -1,6 +1,8 @@
 /*
-** Checks UTF-8. Pure: no Lua, no state, no allocation.
+** Checks UTF-8, and makes any bytes fit to be shown. Pure: no Lua, no state, no allocation.
 */
+
+#include <string.h>
 
 #include "utf8.h"
 
@@ -35,4 +37,29 @@ int luafabric_check_utf8 (const char *text, size_t length, size_t *units, size_t
     at += step;
   }
   return 1;
+}
+
+size_t luafabric_show_text (const char *text, size_t length, char shown[SHOWN_SIZE]) {
+  static const char digits[] = "0123456789abcdef", cut[] = "…";
+  size_t at = 0, filled = 0;
+  while (at < length) {
+    unsigned char byte = (unsigned char)text[at];
+    size_t step = sequence_length((const unsigned char *)text + at, length - at);
+    size_t needed = step == 0 || byte < 0x20 || byte == 0x7F ? 4 : step;
+    if (filled + needed + sizeof cut > SHOWN_SIZE) {
+      memcpy(shown + filled, cut, sizeof cut);
+      return filled + sizeof cut - 1;
+    }
+    if (step == 0 || byte < 0x20 || byte == 0x7F) {
+      memcpy(shown + filled, "\\x", 2);
+      shown[filled + 2] = digits[byte >> 4];
+      shown[filled + 3] = digits[byte & 15];
+      step = 1;
+    } else
+      memcpy(shown + filled, text + at, step);
+    filled += needed;
+    at += step;
+  }
+  shown[filled] = '\0';
+  return filled;
 }

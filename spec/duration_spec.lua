@@ -8,8 +8,8 @@ describe("a duration", function()
   end)
 
   it("is nothing else", function()
-    local wrong = { "", "90", "h", "1 h", " 1h", "1h ", "1H", "5m1h", "30s30s", "-1s", "1h-5m", "1e3s",
-      "2 hours", "1w", ".5h", "1..5h", -1, 0 / 0, math.huge, true, {}, ("9"):rep(400) .. "d" }
+    local wrong = { "", "90", "h", "1 h", " 1h", "1h ", "1H", "5m1h", "30s30s", "-1s", "1h-5m",
+      "1e3s", "2 hours", "1w", ".5h", "1..5h", -1, 0 / 0, math.huge, true, {}, ("9"):rep(400) .. "d" }
     for _, given in ipairs(wrong) do
       local seconds, message = duration.parse(given)
       assert.is_nil(seconds, tostring(given))
@@ -18,11 +18,11 @@ describe("a duration", function()
     assert.is_nil(duration.parse(nil))
   end)
 
-  it("that is wrong in an option is reported with the option's name, at the caller's line", function()
+  it("that is wrong in an option is reported with its name, at the caller's line", function()
     local ok, message = pcall(function() duration.check("2 hours", "timeout") end)
     assert.is_false(ok)
-    assert.matches('^spec/duration_spec.lua:%d+: timeout: "2 hours" is no duration: expected seconds '
-      .. 'or a text such as "90s"', message)
+    assert.matches('^spec/duration_spec.lua:%d+: timeout: "2 hours" is no duration: expected '
+      .. 'seconds or a text such as "90s"', message)
     assert.equal(7200, duration.check("2h", "timeout"))
   end)
 

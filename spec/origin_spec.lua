@@ -13,8 +13,8 @@ describe("the origin of a URL", function()
   it("is not to be had from what could mislead a reader", function()
     for _, url in ipairs { "", "host", "//host/", "https://", "https:///x", "https://a@b/",
       "https://127.0.0.1:80@evil.example/", "https://host:0/", "https://host:99999/",
-      "https://host:x/", "https://ho st/", "https://host/a b", "https://host\n/", "https://h\\evil/",
-      "ftp://host/" } do
+      "https://host:x/", "https://ho st/", "https://host/a b", "https://host\n/",
+      "https://h\\evil/", "ftp://host/" } do
       assert.is_nil(origin.parse(url), url)
     end
   end)
@@ -24,8 +24,8 @@ describe("the origin of a URL", function()
       "http://[::1]/" } do
       assert.is_table(origin.parse_secure(url), url)
     end
-    for _, url in ipairs { "http://host/", "http://localhost.evil.example/", "http://127.evil.example/",
-      "http://127.0.0.1.evil.example/", "ws://127.0.0.1/" } do
+    for _, url in ipairs { "http://host/", "http://localhost.evil.example/",
+      "http://127.evil.example/", "http://127.0.0.1.evil.example/", "ws://127.0.0.1/" } do
       assert.is_nil(origin.parse_secure(url), url)
     end
   end)

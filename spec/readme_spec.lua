@@ -72,8 +72,9 @@ describe("the README #process", function()
   end)
 
   it("runs against an endpoint with an app registration", function()
-    shell.run("mkdir -p '" .. scratch .. "/nb/Sales' && cp examples/seattle/Weather/Ingest.ipynb '" ..
-      scratch .. "/nb/Sales/Ingest orders.ipynb'; cp examples/seattle/*.csv '" .. scratch .. "/nb/'")
+    shell.run(("mkdir -p '%s/nb/Sales' && cp examples/seattle/*.csv '%s/nb/'; " ..
+      "cp examples/seattle/Weather/Ingest.ipynb '%s/nb/Sales/Ingest orders.ipynb'")
+      :format(scratch, scratch, scratch))
     local endpoint = start { notebooks = scratch .. "/nb" }
     local text = snippets["run-fabric"]:gsub("AZURE_TENANT_ID=…", "AZURE_TENANT_ID=contoso.com")
       :gsub("AZURE_CLIENT_ID=…", "AZURE_CLIENT_ID=12345678-1234-1234-1234-123456789abc")
@@ -97,8 +98,8 @@ describe("the README #process", function()
   end)
 
   it("has no snippet that no spec runs", function()
-    assert.are.same({ "./dev demo     # a real notebook on the local emulator; no Azure account needed" },
-      unnamed)
+    assert.are.same(
+      { "./dev demo     # a real notebook on the local emulator; no Azure account needed" }, unnamed)
     for name in pairs(snippets) do
       assert(seen[name] or elsewhere[name], "nothing runs the README's snippet '" .. name .. "'")
     end

@@ -23,11 +23,11 @@ local function output_of(options)
   return text, ending
 end
 
---- Reads one line.
-local function read_line(child)
+--- Reads one line, of its output unless said otherwise.
+local function read_line(child, read)
   local text, deadline = "", core.monotonic() + 20
   while not text:find("\n") and core.monotonic() < deadline do
-    text = text .. assert(child:read(), "the child ended")
+    text = text .. assert((read or child.read)(child), "the child ended")
     child:wait(0.005)
   end
   return text:match("^(.-)\n")
@@ -39,8 +39,12 @@ local function is_alive(pid)
   return ending.code == 0
 end
 
---- How many descriptors this process has open; looked at when spawn has come back.
+--- How many descriptors this process has open; looked at when spawn has come back. What earlier
+--- specs of this process left to the garbage collector is closed first, in two rounds, since what a
+--- finalizer lets go of is collected by the next.
 local function descriptor_count()
+  collectgarbage()
+  collectgarbage()
   local child = assert(core.spawn { stdin = "pipe", stdout = "pipe",
     args = { "sh", "-c", ("read go; ls /proc/%d/fd"):format(core.pid()) } })
   child:write("go\n")
@@ -89,7 +93,6 @@ describe("a child process #process", function()
       assert.is_nil(child)
       assert.matches(words, message)
     end
-    collectgarbage()
     assert.equal(before, descriptor_count())
   end)
 
@@ -105,6 +108,8 @@ describe("a child process #process", function()
       ["stdin: expected \"null\""] = { args = { "a" }, stdin = "tty" },
       ["own_group: expected a boolean"] = { args = { "a" }, own_group = "yes" },
       ["stdot: unknown field"] = { args = { "a" }, stdot = "pipe" },
+      ["args\\x00: unknown field"] = { args = { "a" }, ["args\0"] = {} },
+      ["stdout: expected \"null\""] = { args = { "a" }, stdout = "pipe\0" },
     } do
       assert.error_matches(function() core.spawn(options) end, "spawn: " .. words)
     end
@@ -149,6 +154,63 @@ describe("a child process #process", function()
     local child = assert(core.spawn { args = { "true" } })
     assert.error_matches(function() child:kill("NOPE") end, "expected the name of a signal")
     assert.error_matches(function() child:wait(-1) end, "expected seconds from 0 up")
+    child:close()
+  end)
+
+  it("is read in pieces of the wanted size, 16384 bytes at most", function()
+    local child = assert(core.spawn { stdin = "pipe", stdout = "pipe", stderr = "pipe",
+      args = { "sh", "-c", "head -c 40000 /dev/zero; echo done >&2; cat" } })
+    assert.equal("done", (read_line(child, child.read_error)))
+    assert.equal(7, #child:read(7))
+    assert.equal(16384, #child:read(1000000))
+    for _, wrong in ipairs { 0, -1, "x" } do
+      assert.has_error(function() child:read(wrong) end)
+    end
+    child:close()
+    assert.is_nil(child:read())
+    assert.is_nil(child:read_error())
+  end)
+
+  it("shares the streams of its parent when told to, and has no others", function()
+    local parent = assert(core.spawn { stdin = "pipe", stdout = "pipe", args = { lua, "-e", [[
+      local core = require "luafabric.core"
+      local child = assert(core.spawn { args = { "cat" }, stdin = "inherit", stdout = "inherit" })
+      assert(child:read() == nil and child:stdout_fd() == nil and child:stderr_fd() == nil)
+      assert(child:write("x") == nil)
+      child:wait()]] }, env = { LUA_PATH = package.path, LUA_CPATH = package.cpath } })
+    parent:write("through")
+    parent:close_stdin()
+    assert.equal("through", read_all(parent, parent.read))
+    assert.same({ code = 0 }, parent:wait(20))
+    parent:close()
+  end)
+
+  it("gets its streams also where its parent has none", function()
+    for _, pidfd in ipairs { "true", "false" } do
+      local parent = assert(core.spawn { stdin = "pipe", stdout = "pipe",
+        args = { "sh", "-c", 'exec 3>&1; exec "$0" -e "$1" <&- >&- 2>&-', lua, ([[
+          local core = require "luafabric.core"
+          local child = assert(core.spawn { args = { "sh", "-c", "cat; echo error >&2" },
+            stdin = "pipe", stdout = "pipe", stderr = "pipe", pidfd = %s })
+          assert(child:write("input"))
+          child:close_stdin()
+          child:wait()
+          local result = assert(io.open("/dev/fd/3", "w"))
+          result:write(child:read(), "|", child:read_error())
+          result:close()]]):format(pidfd) },
+        env = { LUA_PATH = package.path, LUA_CPATH = package.cpath } })
+      assert.equal("input|error\n", read_all(parent, parent.read))
+      assert.same({ code = 0 }, parent:wait(20))
+      parent:close()
+    end
+  end)
+
+  it("has a pid, a name for people, and nothing that was not given to it", function()
+    local child = assert(core.spawn { args = { "true" } })
+    assert.equal(("luafabric.child (pid %d)"):format(child.pid), tostring(child))
+    assert.is_nil(child.novel)
+    assert.is_nil(child[1])
+    assert.has_error(function() child.pid = 5 end)
     child:close()
   end)
 

@@ -102,6 +102,19 @@ describe("signals #process", function()
     assert.equal("TERM", output)
   end)
 
+  it("are let go of when nobody refers to their set any more", function()
+    do
+      local signals = core.signals { "WINCH" }
+      assert.equal("luafabric.signals (open)", tostring(signals))
+    end
+    for _ = 1, 3 do collectgarbage() end
+    local signals = core.signals { "WINCH", "WINCH" }
+    send("WINCH")
+    assert.same({ "WINCH" }, signals:read())
+    signals:close()
+    assert.equal("luafabric.signals (closed)", tostring(signals))
+  end)
+
   it("go to one set of handlers at a time, and a wrong name leaves none", function()
     for _, names in ipairs { {}, { "INT", "NOPE" }, { "CHLD" }, { "KILL" }, { 2 }, "INT" } do
       assert.has_error(function() core.signals(names) end)

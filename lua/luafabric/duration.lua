@@ -12,13 +12,20 @@ local function show(value)
   return "a " .. type(value)
 end
 
+-- "1.5" in any locale: `tonumber` of Lua 5.1 wants the locale's decimal point.
+local function to_number(digits)
+  local whole, fraction = digits:match("^(%d+)%.?(%d*)$")
+  if fraction == "" then return tonumber(whole) end
+  return tonumber(whole) + tonumber(fraction) / 10 ^ #fraction
+end
+
 --- Units go from large to small and none twice, so that "5m1h" and "30s30s" are seen as slips.
 local function parse_text(text)
   local position, rank, sum = 1, 5, 0
   while position <= #text do
     local digits, unit, next_position = text:match("^(%d+%.?%d*)([smhd])()", position)
     if not digits or rank_of[unit] >= rank then return nil end
-    sum, rank, position = sum + tonumber(digits) * seconds_of[unit], rank_of[unit], next_position
+    sum, rank, position = sum + to_number(digits) * seconds_of[unit], rank_of[unit], next_position
   end
   return rank < 5 and sum or nil
 end
@@ -53,7 +60,7 @@ end
 ---@return string
 function M.format(seconds)
   if seconds < 9.95 and seconds % 1 ~= 0 then
-    local tenths = ("%.1f"):format(seconds)
+    local tenths = ("%.1f"):format(seconds):gsub("%D", ".") -- the locale's point may be a comma
     return (tenths:gsub("%.0$", "")) .. "s"
   end
   local whole = math.floor(seconds + 0.5)

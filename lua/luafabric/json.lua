@@ -24,16 +24,17 @@ M.array = core.json_array
 --- Write a value.
 ---@param value any  nil, boolean, number, string, table, json.null
 ---@return string|nil text
----@return string|nil message  names the place: `value.a[2]: NaN cannot be written as JSON`
+---@return string|nil message  names the place: `a[2]: NaN cannot be written as JSON`
 function M.encode(value)
   return core.encode_json(value)
 end
 
--- cjson's null becomes ours, and whole doubles become integers, in place.
+-- cjson's null becomes ours, and whole doubles become integers, in place; -0.0 has no integer.
 local function normalize(value)
   local kind = type(value)
   if kind == "number" then
-    if to_integer and value > -MAX_EXACT and value < MAX_EXACT then
+    local negative_zero = value == 0 and 1 / value < 0
+    if to_integer and value > -MAX_EXACT and value < MAX_EXACT and not negative_zero then
       return to_integer(value) or value
     end
     return value
@@ -80,6 +81,8 @@ end
 ---@return string|nil message  why it could not be read; `value` is nil then
 function M.decode(text)
   if type(text) ~= "string" then return nil, "expected JSON text, got " .. type(text) end
+  local zero = text:find("\0", 1, true) -- cjson would stop there and be content
+  if zero then return nil, ("not JSON: zero byte at character %d"):format(zero) end
   local ok, value = pcall(reader.decode, text)
   if not ok then return nil, "not JSON: " .. tostring(value) end
   local word = find_bad_number(text)

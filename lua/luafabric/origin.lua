@@ -1,5 +1,5 @@
---- Which server a URL belongs to: scheme, host and port. Decides where a bearer token or a secret may
---- go. Pure.
+--- Which server a URL belongs to: scheme, host and port. Decides where a bearer token or a secret
+--- may go. Pure.
 
 local M = {}
 

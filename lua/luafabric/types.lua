@@ -1,7 +1,7 @@
 --- The eight parameter types of a Fabric job (Microsoft's common/job_scheduling.json,
---- ItemJobParameterType). Plain Lua values are typed by themselves; these say it explicitly. A typed
---- value is { type = …, value = … }; whether the value fits is checked when the request is built, by
---- the encoder in luafabric.core, and by `parse` for the command line.
+--- ItemJobParameterType). Plain Lua values are typed by themselves; these say it explicitly. A
+--- typed value is { type = …, value = … }; whether the value fits is checked when the request is
+--- built, by the encoder in luafabric.core, and by `parse` for the command line.
 
 local core = require "luafabric.core"
 
@@ -111,7 +111,8 @@ local from_text = {
 local function leading_zeros(type_name, text)
   if type_name ~= "Integer" and type_name ~= "Number" then return nil end
   local digits = text:match("^%-?0+(%d+)$")
-  return digits and ("; write %s, or use Text"):format((text:find("^%-") and "-" or "") .. digits)
+  local sign = digits ~= "0" and text:match("^%-") or ""
+  return digits and ("; write %s, or use Text"):format(sign .. digits)
 end
 
 --- A typed value from the text of a command line. The text is checked, never rewritten.
@@ -120,7 +121,7 @@ end
 ---@return luafabric.Typed|nil typed
 ---@return string|nil message
 function M.parse(type_name, text)
-  local value, message = text, nil
+  local value, message = text
   if from_text[type_name] then
     value, message = from_text[type_name](text)
     if value == nil then return nil, message end

@@ -1,6 +1,6 @@
 ---@meta luafabric.curl
---- HTTP on libcurl for one loop. Implemented in csrc/curl*.c; hosts/plain.lua says what requests and
---- completions are made of (luafabric.Request, luafabric.Completion).
+--- HTTP on libcurl for one loop. Implemented in csrc/curl*.c; hosts/plain.lua says what requests
+--- and completions are made of (luafabric.Request, luafabric.Completion).
 
 local curl = {}
 

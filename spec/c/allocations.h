@@ -1,0 +1,29 @@
+/*
+** Allocations that fail on demand and are counted. Implemented in allocations.c.
+*/
+#if !defined(luafabric_allocations_h)
+#define luafabric_allocations_h
+
+#include <stddef.h>
+
+enum failing {
+  FAIL_ONCE, /* the n-th only: Lua from 5.2 on collects garbage and tries again */
+  FAIL_FROM  /* the n-th and all that follow */
+};
+
+/* From now on the n-th allocation of Lua or of our own code fails; n counts from 1. */
+void allocations_fail (size_t n, enum failing failing);
+
+/* Nothing fails any more. 1 when something did. */
+int allocations_stop (void);
+
+/* how many blocks of our own code are not freed */
+long allocations_blocks (void);
+
+/* how many bytes of Lua states are not freed */
+long allocations_lua_bytes (void);
+
+/* a lua_Alloc; `unused` as it says */
+void *allocations_lua (void *unused, void *block, size_t old_size, size_t new_size);
+
+#endif
