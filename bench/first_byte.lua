@@ -36,7 +36,8 @@ local function first_byte(endpoint)
     local started = core.monotonic()
     local child = assert(core.spawn { stdout = "null", stderr = "null",
       args = { "build/bin/luafabric", "notebook", "run", id .. "1", id .. "2", "--no-wait" },
-      env = { LUAFABRIC_ENDPOINT = endpoint, LUAFABRIC_TOKEN = "token", LUAFABRIC_CA_FILE = bundle },
+      env = { LUAFABRIC_ENDPOINT = endpoint, LUAFABRIC_TOKEN = "token",
+        LUAFABRIC_CA_FILE = bundle },
     })
     times[index] = (tonumber(read_line()) - started) * 1000
     local how = child:wait(10)
@@ -61,6 +62,7 @@ end
 print(("lua5.4 -e ''                  %6.1f ms"):format(start_only()))
 print(("first byte, loopback          %6.1f ms   (target 10)")
   :format(first_byte(("http://127.0.0.1:%d/v1"):format(port))))
-print(("first byte, TLS, whole bundle %6.1f ms   (target 35)"):format(first_byte(nginx.url .. "/v1")))
+print(("first byte, TLS, whole bundle %6.1f ms   (target 35)")
+  :format(first_byte(nginx.url .. "/v1")))
 nginx.close()
 server:close()

@@ -39,7 +39,7 @@ describe("a submission over a broken wire #process", function()
     get("/control/" .. fault)
     local client = client_module.new {
       endpoint = server.url .. "/v1", credential = credentials.token "any", poll_floor = 0.01,
-      submit_answer_timeout = 0.5, host = function() return warm_host(connections) end,
+      request_timeout = 0.5, host = function() return warm_host(connections) end,
     }
     local finished, err = client:run_notebook {
       workspace = "Sales", notebook = "Ingest", parameters = { text = text },

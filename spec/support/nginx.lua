@@ -1,5 +1,5 @@
 -- A real nginx on loopback with TLS and HTTP/2, for specs of the transport. Everything it needs is
--- made in a scratch folder: a certificate authority, a certificate for localhost, one for another name.
+-- made in a scratch folder: an authority, a certificate for localhost, one for another name.
 
 local shell = require "spec.support.shell"
 
@@ -82,17 +82,23 @@ local function fill(text, values)
   return (text:gsub("%%%((%w[%w_]*)%)[sd]", function(name) return tostring(values[name]) end))
 end
 
---- Ports that nobody listens on, as far as can be seen beforehand.
+local port_script = [[
+local uv = require "luv"
+local sockets = {}
+for index = 1, tonumber(arg[1]) do
+  sockets[index] = uv.new_tcp()
+  sockets[index]:bind("127.0.0.1", 0)
+  print(sockets[index]:getsockname().port)
+end]]
+
+--- Ports that nobody listens on, as far as can be seen. luv is in a process of its own: it does
+--- not bear being loaded again, as busted does between files.
 local function free_ports(count)
-  local uv = require "luv"
-  local sockets, ports = {}, {}
-  for index = 1, count do
-    sockets[index] = uv.new_tcp()
-    sockets[index]:bind("127.0.0.1", 0)
-    ports[index] = sockets[index]:getsockname().port
-  end
-  for _, socket in ipairs(sockets) do socket:close() end
-  uv.run()
+  local ports = {}
+  local code, output = shell.run(("%s - %d <<'END'\n%s\nEND"):format(
+    os.getenv("LUAFABRIC_LUA") or "lua5.4", count, port_script))
+  assert(code == 0, output)
+  for port in output:gmatch("%d+") do ports[#ports + 1] = tonumber(port) end
   return ports
 end
 

@@ -1,0 +1,256 @@
+--- The submission of one run: the POST that costs money. It is sent again only when the answer says
+--- surely that no run was started (policy/answer); every doubt ends here, as `unknown`.
+
+local answer = require "luafabric.policy.answer"
+local call = require "luafabric.client.call"
+local core = require "luafabric.core"
+local duration = require "luafabric.duration"
+local errors = require "luafabric.errors"
+local jobs = require "luafabric.api.jobs"
+local response = require "luafabric.api.response"
+local retry = require "luafabric.policy.retry"
+local tasks = require "luafabric.tasks"
+local words = require "luafabric.client.words"
+
+local M = {}
+
+-- An answer is worth waiting for: without one the outcome is unknown.
+local ANSWER_TIMEOUT = 120 -- seconds
+-- While nothing can be sent at all.
+local UNSENT_PATIENCE = 30 -- seconds
+local UNSENT = { first = 2, ceiling = 10, throttled = 60 }
+-- 429 and 430.
+local LIMITED = { first = 15, ceiling = 240, throttled = 60 }
+-- Seconds between the looks for a run that was accepted without an id.
+local LOOKS = { 5, 10, 15, 30, 60 }
+
+--- @class luafabric.Submission  what is submitted, and how far it is
+--- @field client table
+--- @field run table            the run object, without job_id as yet
+--- @field endpoint string
+--- @field route "typed"|"generic"
+--- @field body string|nil
+--- @field deadline number      host time; nothing is sent after it
+--- @field attempt integer
+--- @field first_unsent number|nil  host time of the first failure before the send
+--- @field limited integer|nil      how many 429 and 430 in a row
+--- @field renewed boolean|nil      a 401 was answered with a new token
+
+local function about(self, event)
+  local run = self.run
+  event.workspace_id, event.notebook_id = run.workspace_id, run.notebook_id
+  event.workspace, event.notebook = run.workspace, run.notebook
+  return event
+end
+
+local function emit(self, event)
+  self.client:emit(about(self, event), self.run)
+end
+
+local function wait(self, cause, seconds)
+  emit(self, { type = "waiting", cause = cause, seconds = seconds })
+  tasks.sleep(seconds)
+end
+
+local function refused(self, completion, kind, tail)
+  return nil, response.error(completion, kind,
+    ("Fabric refused to run %s"):format(words.name(self.run)), tail)
+end
+
+-- ---- a doubt ----
+
+local function what_happened(completion)
+  local failure = completion.failure
+  if failure then
+    return ("no whole answer (%s)"):format(tostring(failure.message or failure.code))
+  end
+  if completion.status >= 300 and completion.status < 400 then
+    return ("a redirect, HTTP %d, which is never followed"):format(completion.status)
+  end
+  local fields = response.error_fields(completion)
+  return ("HTTP %d%s"):format(completion.status,
+    fields.message and (", " .. fields.message:gsub("%.$", "")) or "")
+end
+
+local function unknown(self, completion, what)
+  local run = self.run
+  local fields = response.error_fields(completion)
+  run.outcome = "unknown"
+  run.request_id = response.request_id(completion)
+  run.error = errors.new { kind = "unknown", status = completion.status, code = fields.code,
+    request_id = run.request_id, sent = completion.sent,
+    message = ("the submission of %s at %s got %s: it may or may not run, and is not sent again. "
+      .. "Look with %s"):format(words.name(run), core.format_time(self.sent_wall), what,
+      words.list_command(run)) }
+  return run
+end
+
+-- ---- a yes ----
+
+--- Looks for the run whose root activity is our request.
+local function find_by_request(self, request_id)
+  local run, found = self.run, nil
+  for _, pause in ipairs(LOOKS) do
+    tasks.sleep(pause)
+    local ok, err = call.each(self.client, function(token)
+      return jobs.list(self.endpoint, run.workspace_id, run.notebook_id, token)
+    end, function(value)
+      local row = jobs.read_instance(value)
+      local root = row and row.root_activity_id
+      if root and root:lower() == request_id:lower() then found = row.job_id end
+      return found ~= nil
+    end, { what = "the runs could not be listed", tries = 1, quiet = true,
+      deadline = call.host().now() + pause })
+    if found then return found end
+    if not ok and err.kind == "unauthorized" and not call.is_passing(err) then return nil end
+  end
+end
+
+local function accepted(self, completion)
+  local run, host = self.run, call.host()
+  local said = jobs.read_accepted(completion)
+  run.accepted_at, run.clock = host.now(), host.name
+  run.request_id, run.hint = said.request_id, said.retry_after
+  run.job_id = said.job_id
+  if not run.job_id and core.is_guid(said.request_id) then
+    emit(self, { type = "warning", message = "Fabric accepted the run without naming it; looking "
+      .. "for it by its request id" })
+    run.job_id = find_by_request(self, said.request_id)
+  end
+  if not run.job_id then
+    return unknown(self, completion, ("an answer that names no run (HTTP %d)")
+      :format(completion.status))
+  end
+  emit(self, { type = "submitted", job_id = run.job_id, request_id = run.request_id })
+  return run
+end
+
+-- ---- a no: each reader gives "again", or what `submit` gives ----
+
+local verdicts = {}
+
+function verdicts.not_sent(self, completion)
+  local host = call.host()
+  local failure = completion.failure or {}
+  self.first_unsent = self.first_unsent or host.now()
+  self.unsent = (self.unsent or 0) + 1
+  local pause = retry.delay(completion, self.unsent, nil, host.random(), UNSENT)
+  local limit = math.min(self.first_unsent + UNSENT_PATIENCE, self.deadline)
+  if host.now() + pause > limit then
+    return nil, errors.new { kind = "network", sent = "no", message =
+      ("%s could not be reached, so %s was not submitted: %s"):format(self.endpoint,
+        words.name(self.run), tostring(failure.message or failure.code)) }
+  end
+  wait(self, "network", pause)
+  return "again"
+end
+
+function verdicts.cannot_send(self, completion)
+  local code = completion.failure.code
+  return nil, errors.new { kind = code == "cancelled" and "cancelled" or "network", sent = "no",
+    message = ("%s was not submitted: %s%s"):format(words.name(self.run),
+      tostring(completion.failure.message or code), code == "tls"
+        and ". If a company's own authority signs the connection, give its certificates as ca_file"
+        or "") }
+end
+
+function verdicts.too_late(self)
+  return nil, errors.new { kind = "timeout", sent = "no",
+    message = ("%s was not submitted within %s"):format(words.name(self.run),
+      duration.format(self.submit_timeout)) }
+end
+
+function verdicts.unauthorized(self, completion)
+  if not self.renewed then
+    self.renewed = true
+    local renewable, err = call.renew(self.client, self.token)
+    if renewable then return "again" end
+    if err then return nil, err end
+  end
+  return refused(self, completion, "unauthorized",
+    "The token was refused: is it for Fabric, and not expired?")
+end
+
+function verdicts.forbidden(self, completion)
+  return refused(self, completion, "unauthorized", "To run a notebook the identity needs the role "
+    .. "Contributor or more in the workspace, and an app the tenant's consent to call Fabric's API")
+end
+
+local function limited(self, completion, cause)
+  local host = call.host()
+  -- An answer of Fabric: the network is there, and the token was taken.
+  self.unsent, self.first_unsent, self.renewed = nil, nil, nil
+  self.limited = (self.limited or 0) + 1
+  local pause = retry.delay(completion, self.limited, response.retry_after(completion),
+    host.random(), LIMITED)
+  if host.now() + pause <= self.deadline then
+    wait(self, cause, pause)
+    return "again"
+  end
+  return refused(self, completion, cause, ("The %s for longer than the %s given as submit_timeout; "
+    .. "nothing was started"):format(
+      cause == "throttled" and "quota was used up" or "capacity was full",
+      duration.format(self.submit_timeout)))
+end
+
+function verdicts.throttled(self, completion)
+  return limited(self, completion, "throttled")
+end
+
+function verdicts.capacity(self, completion)
+  return limited(self, completion, "capacity")
+end
+
+local missing = { ItemNotFound = true, WorkspaceNotFound = true, EntityNotFound = true }
+
+local advice = {
+  ComputeTypeMismatch = "Give the compute of the notebook's language: fabric.spark, "
+    .. "fabric.jupyter (pure Python) or fabric.data_warehouse (T-SQL)",
+}
+
+function verdicts.rejected(self, completion)
+  local code = response.error_fields(completion).code
+  local kind = completion.status == 404 and missing[code] and "not_found" or "rejected"
+  return refused(self, completion, kind, advice[code])
+end
+
+verdicts.accepted = accepted
+
+function verdicts.unknown(self, completion)
+  return unknown(self, completion, what_happened(completion))
+end
+
+-- ---- sending ----
+
+local function send(self)
+  local run, host = self.run, call.host()
+  local request = jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id,
+    self.body)
+  request.not_after = self.deadline
+  request.timeout = self.client.request_timeout or ANSWER_TIMEOUT
+  local completion, token = call.once(self.client, request, function()
+    self.attempt = self.attempt + 1
+    self.sent_wall = host.wall()
+    emit(self, { type = "submitting", attempt = self.attempt })
+  end)
+  self.token = token
+  return completion, token
+end
+
+--- Submits one run.
+---@param self luafabric.Submission
+---@return table|nil run  accepted, or with the outcome "unknown"
+---@return luafabric.Error|nil err  surely no run was started
+function M.submit(self)
+  self.attempt = 0
+  while true do
+    local completion, err = send(self)
+    if not completion then return nil, err end
+    local verdict = answer.of_submission(completion)
+    local result
+    result, err = verdicts[verdict](self, completion)
+    if result ~= "again" then return result, err end
+  end
+end
+
+return M

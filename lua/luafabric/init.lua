@@ -1,0 +1,37 @@
+--- What `require "luafabric"` gives. Each part is loaded when it is first used; nothing happens
+--- before that.
+
+local loaders = {
+  --- `fabric.client { credential = … }`: one Fabric endpoint, see luafabric.ClientOptions.
+  client = function() return require("luafabric.client").new end,
+  --- `fabric.parallel(items, { max_concurrency = 10 }, fn)`: many at a time.
+  parallel = function() return require("luafabric.parallel") end,
+  --- `fabric.credentials.from_environment()`, `.token`, `.client_secret`, `.callback`.
+  credentials = function() return require("luafabric.credentials") end,
+  --- `fabric.types.datetime "2026-11-23T00:00:00Z"`: the eight types of parameters.
+  types = function() return require("luafabric.types") end,
+  --- `fabric.spark { executorCores = 8 }`, `fabric.jupyter { … }`, `fabric.data_warehouse()`.
+  spark = function() return require("luafabric.compute").spark end,
+  jupyter = function() return require("luafabric.compute").jupyter end,
+  data_warehouse = function() return require("luafabric.compute").data_warehouse end,
+  --- `fabric.errors.is(err)`.
+  errors = function() return require("luafabric.errors") end,
+  --- `fabric.duration.parse "1h30m"`.
+  duration = function() return require("luafabric.duration") end,
+  --- `fabric.json.path(run.exit_value, "rows")`; null, and lists that may be empty.
+  json = function() return require("luafabric.json") end,
+  null = function() return require("luafabric.json").null end,
+  array = function() return require("luafabric.json").array end,
+}
+
+local M = { _VERSION = require "luafabric.version" }
+
+return setmetatable(M, {
+  __index = function(self, name)
+    local load = loaders[name]
+    if not load then return nil end
+    local value = load()
+    rawset(self, name, value)
+    return value
+  end,
+})
