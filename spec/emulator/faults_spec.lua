@@ -106,6 +106,31 @@ describe("a fault script", function()
     assert.equal(0, caller.service:started())
   end)
 
+  it("spoils what a page says of the next one", function()
+    local function pages(fault)
+      local caller = new_caller { settings = { page_size = 1 },
+        faults = { { at = "notebooks", number = "every", fault = fault } } }
+      local path = "/workspaces/" .. caller.ws .. "/notebooks"
+      local _, first = caller.get(path)
+      local _, last = caller.get(path .. "?continuationToken=" .. first.continuationToken)
+      return first, last
+    end
+    local first, last = pages "foreign_continuation"
+    assert.truthy(first.continuationUri:find("^https://wabi%-elsewhere%.example%.net/v1/work"))
+    assert.same({ nil, 1 }, { last.continuationUri, #last.value })
+    first, last = pages "null_token"
+    assert.equal(1, #first.value)
+    assert.truthy(first.continuationUri:find("^https://api%.fabric%.microsoft%.com/v1/work"))
+    assert.same({ json.null, json.null, 1 },
+      { last.continuationToken, last.continuationUri, #last.value })
+    last = select(2, pages "null_text_token")
+    assert.same({ "null", "null" }, { last.continuationToken, last.continuationUri })
+    local caller = new_caller { faults = {
+      { at = "notebooks", number = "every", fault = "repeated_token" } } }
+    local path = "/workspaces/" .. caller.ws .. "/notebooks"
+    assert.equal("LDE%3D", select(2, caller.get(path)).continuationToken)
+  end)
+
   it("may be an answer of one's own", function()
     local caller = with({ at = "submit", fault = { status = 502, body = "<html>Bad gateway</html>",
       headers = { ["Content-Type"] = "text/html" } } },

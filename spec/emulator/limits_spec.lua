@@ -199,6 +199,7 @@ describe("what the emulator does not have", function()
       local _, response = faulty.submit()
       assert.same({ answers.errors[name][1], name }, { response.status, code_of(response) })
       assert.equal(name, response.headers["x-ms-public-api-error-code"])
+      assert.equal(response.status == 429 and "57" or nil, response.headers["Retry-After"])
       assert.equal(0, faulty.service:started())
       assert.equal(202, (select(2, faulty.submit())).status)
     end
@@ -247,6 +248,17 @@ describe("the emulator's lists", function()
     assert.same({ 10, 4 }, { collect(caller, below .. "/notebooks") })
     assert.same({ 10, 4 }, { collect(caller, below .. "/items?type=Notebook") })
     assert.same({ 1, 1 }, { collect(caller, below .. "/items?type=Lakehouse") })
+    assert.same({ 1, 1 }, { collect(caller, below .. "/items?type=lakehouse") })
+    assert.same({ 0, 1 }, { collect(caller, below .. "/items?type=Warehouse") })
+  end)
+
+  it("know the item types and no folders", function()
+    local caller = new_caller()
+    local path = "/workspaces/" .. caller.ws .. "/items"
+    local response = caller.get(path .. "?type=Sparklake")
+    assert.same({ 400, "InvalidItemType" }, { response.status, code_of(response) })
+    response = caller.get(path .. "?rootFolderId=" .. caller.nb)
+    assert.same({ 404, "FolderNotFound" }, { response.status, code_of(response) })
   end)
 
   it("hold all active runs and the 100 most recent ended ones", function()
@@ -281,6 +293,10 @@ describe("the emulator's lists", function()
     local flat = caller.ws:gsub("-", "")
     assert.equal(("https://%s.z%s.w.api.fabric.microsoft.com"):format(flat, flat:sub(1, 2)),
       own.apiEndpoint)
+    -- On another host it is that host: nobody is led away from an emulator.
+    local there = new_caller { settings = { base_url = "http://127.0.0.1:8080/v1" } }
+    _, own = there.get(path .. "?preferWorkspaceSpecificEndpoints=true")
+    assert.equal("http://127.0.0.1:8080", own.apiEndpoint)
   end)
 
   it("may hold two things of one name with different ids", function()

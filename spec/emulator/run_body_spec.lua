@@ -83,6 +83,7 @@ describe("a run request that Fabric would refuse", function()
     refused("{", "not JSON")
     refused("[1]", "not a JSON object")
     refused('"x"', "not a JSON object")
+    refused('{"parameters":[{"name":"a","type":"Text","value":"\255"}]}', "not UTF-8")
   end)
 
   it("lacks a part of a parameter, or has a wrong one", function()
@@ -92,6 +93,11 @@ describe("a run request that Fabric would refuse", function()
     refused(parameter { name = "a", type = "Text" }, "parameters[0].value: required")
     refused(parameter { name = "a", type = "text", value = "x" }, "parameters[0].type")
     refused(parameter { name = ("n"):rep(257), type = "Text", value = "x" }, "parameters[0].name")
+    -- Characters are counted, not bytes.
+    local _, response = new_caller().submit(parameter { name = ("ü"):rep(256), type = "Text",
+      value = "x" })
+    assert.equal(202, response.status)
+    refused(parameter { name = ("ü"):rep(257), type = "Text", value = "x" }, "parameters[0].name")
     refused({ parameters = { { name = "Day", type = "Text", value = "x" },
       { name = "dAY", type = "Text", value = "x" } } }, "parameters[1].name")
     for type_name, value in pairs { Text = 1, Integer = 1.5, Number = "1", Boolean = "true",

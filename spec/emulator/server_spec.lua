@@ -128,12 +128,6 @@ describe("the emulator's server #process", function()
     assert.equal(json.null, value.properties.exitValue)
   end)
 
-  it("says what is wrong with a notebook that is none", function()
-    local value = emulator.wait(emulator.submit("Broken"))
-    assert.equal("Failed", value.status)
-    assert.truthy(value.failureReason.message:find("Broken.ipynb is not a notebook", 1, true))
-  end)
-
   it("says why a notebook cannot be run here, or what became of it", function()
     local scratch = shell.scratch()
     shell.run("mkdir " .. scratch .. "/W")
@@ -153,7 +147,10 @@ describe("the emulator's server #process", function()
     notebook("Scala", 1, "1", "scala")
     notebook("Dies", 1, "import os\nos._exit(1)", "python")
     notebook("Plain", 1, "1", "python")
+    notebook("Spoilt", 1, "1", "python")
+    notebook("Gone", 1, "1", "python")
     local own = start { notebooks = scratch }
+    shell.run(("cd %s/W; rm Gone.ipynb; echo '{}' >Spoilt.ipynb"):format(scratch))
     local function reason(name, parameters)
       local value = own.wait(own.submit(name, parameters))
       assert.equal("Failed", value.status)
@@ -164,10 +161,43 @@ describe("the emulator's server #process", function()
     assert.equal("Scala.ipynb is written in scala; the emulator runs Python notebooks only",
       reason("Scala"))
     assert.equal("the notebook's kernel died", reason("Dies"))
+    assert.matches("^Spoilt.ipynb is not a notebook: ", reason("Spoilt"))
+    assert.equal("Gone.ipynb cannot be read: No such file or directory", reason("Gone"))
     assert.equal("the parameter name 'a b' is not a Python name",
       reason("Plain", { parameter("a b", "Text", "x") }))
     local plain = own.wait(own.submit("Plain", { parameter("a", "Text", "x") }))
     assert.same({ "Completed", json.null }, { plain.status, plain.properties.exitValue })
+    own.stop()
+    shell.remove(scratch)
+  end)
+
+  it("injects parameters after the first cell tagged for it, or at the top", function()
+    local scratch = shell.scratch()
+    shell.run("mkdir " .. scratch .. "/W")
+    local function notebook(name, ...)
+      local cells = {}
+      for index, cell in ipairs { ... } do
+        cells[index] = { cell_type = "code", id = "c" .. index, execution_count = json.null,
+          metadata = { tags = json.array { cell[1] } }, outputs = json.array {}, source = cell[2] }
+      end
+      local file = assert(io.open(("%s/W/%s.ipynb"):format(scratch, name), "w"))
+      file:write((assert(json.encode { cells = cells, nbformat = 4, nbformat_minor = 5,
+        metadata = { kernelspec = { name = "python3", display_name = "Python 3" } } })))
+      file:close()
+    end
+    local exit = { "x", "mssparkutils.notebook.exit(f'{day} {full}')" }
+    notebook("Tagged", { "parameters", "day, full = 1, 2" }, exit, { "parameters", "day = 3" })
+    -- As papermill and Fabric save a notebook that has run: the old injection gives way.
+    notebook("Saved", { "parameters", "day = 1" }, { "injected-parameters", "day = 2\nfull = 9" },
+      { "x", "full = 4" }, exit)
+    notebook("Untagged", { "x", "full = day + 1" }, exit)
+    local own = start { notebooks = scratch, capacity = 3 }
+    local list = { parameter("day", "Integer", 5) }
+    local runs = { own.submit("Tagged", list), own.submit("Saved", list),
+      own.submit("Untagged", list), own.submit("Tagged") }
+    local values = {}
+    for index, run in ipairs(runs) do values[index] = own.wait(run).properties.exitValue end
+    assert.same({ "5 2", "5 4", "5 6", "1 2" }, values)
     own.stop()
     shell.remove(scratch)
   end)
@@ -337,10 +367,33 @@ describe("an emulator that cannot start #process", function()
     refused({ notebooks = scratch }, "in no workspace")
     refused({ notebooks = "spec/notebooks", faults = scratch .. "/none.lua" }, "cannot be read")
     refused({ notebooks = "spec/notebooks", faults = scratch .. "/bad.lua" }, "cannot be read")
-    refused({ notebooks = "spec/notebooks", faults = scratch .. "/rule.lua" }, "faults[1].at")
+    refused({ notebooks = "spec/notebooks", faults = scratch .. "/rule.lua" },
+      "the fault script is wrong: faults[1].at")
     refused({ notebooks = "spec/notebooks", python = scratch .. "/python" }, "there is no Python")
     refused({ notebooks = "spec/notebooks", interpreter = scratch .. "/lua" },
       "could not be started")
+    shell.remove(scratch)
+  end)
+
+  it("names the file that is no notebook, and the fault script that fails", function()
+    local scratch = shell.scratch()
+    shell.run(("cd %s && mkdir -p text/W list/W && echo 'not JSON' >text/W/A.ipynb; " ..
+      "echo '[1]' >list/W/B.ipynb; echo 'error(\"no luck\")' >fails.lua; echo 'return 7' >seven.lua")
+      :format(scratch))
+    refused({ notebooks = scratch .. "/text" }, "/text/W/A.ipynb is not a notebook: not JSON")
+    refused({ notebooks = scratch .. "/list" }, "/list/W/B.ipynb is not a notebook: it is JSON, but")
+    refused({ notebooks = "spec/notebooks", faults = scratch .. "/fails.lua" }, "failed: ")
+    refused({ notebooks = "spec/notebooks", faults = scratch .. "/seven.lua" }, "returned a number")
+    shell.remove(scratch)
+  end)
+
+  it("names the packages where luv is missing", function()
+    local scratch = shell.scratch()
+    shell.run(("echo 'error(\"no such module\")' >%s/luv.lua"):format(scratch))
+    local path = package.path
+    package.path = scratch .. "/?.lua;" .. path
+    refused({ notebooks = "spec/notebooks" }, "apt-get install lua-luv, or luarocks install luv")
+    package.path = path
     shell.remove(scratch)
   end)
 

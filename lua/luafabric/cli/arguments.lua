@@ -1,5 +1,5 @@
--- The command line: what there is to say, and reading it. argparse does the work; before it come the
--- two things it cannot know: that a token is never an argument, and which word belongs to
+-- The command line: what there is to say, and reading it. argparse does the work; before it come
+-- the two things it cannot know: that a token is never an argument, and which word belongs to
 -- --exit-value, whose PATH is optional.
 
 local argparse = require "argparse"
@@ -16,11 +16,11 @@ local takes_word = {
   ["--endpoint"] = true, ["--local"] = true, ["--output"] = true, ["-o"] = true,
 }
 
+local MOST_SECONDS = 86400
+
 local function add_common(command)
   command:option("--endpoint", "The API to talk to (default: LUAFABRIC_ENDPOINT, or Fabric's own).")
     :argname("URL")
-  command:option("--local", "Start an emulator for this one command, with the notebooks of "
-    .. "DIR/<workspace>/<notebook>.ipynb; no credential is used."):argname("DIR"):target("local_dir")
   command:option("-o --output", "What standard output gets: text or json (one document)."):choices
     { "text", "json" }:default("text")
   command:flag("-q --quiet", "No progress on standard error.")
@@ -44,11 +44,15 @@ local function add_run(notebook)
     :argname("DURATION")
   run:option("--exit-value", "Print only the exit value, or the part of it at PATH (a.b.1); give "
     .. "PATH after NOTEBOOK, or as --exit-value=PATH."):argname("PATH")
+  run:option("--local", "Start an emulator for this one command, with the notebooks of "
+    .. "DIR/<workspace>/<notebook>.ipynb; no credential is used.")
+    :argname("DIR"):target("local_dir")
   run:option("--route", "typed (default), or generic for tenants that lack the typed route.")
     :choices { "typed", "generic" }
-  run:option("--on-interrupt", "What Ctrl-C does to the run: cancel (default) or detach.")
+  run:option("--on-interrupt", "What Ctrl-C or SIGTERM does to the run: cancel or detach.")
     :choices { "cancel", "detach" }:default("cancel")
   add_common(run)
+  run:epilog(exit_codes.help())
 end
 
 local function add_job_command(notebook, name, description)
@@ -59,17 +63,40 @@ local function add_job_command(notebook, name, description)
   add_common(command)
 end
 
+--- A converter of argparse for a number within bounds.
+local function number(lowest, highest, whole)
+  return function(text)
+    local value = tonumber(text)
+    if value and value >= lowest and value <= highest and not (whole and value % 1 ~= 0) then
+      return value
+    end
+    return nil, ("'%s' is not a %s from %d to %d"):format(text, whole and "whole number"
+      or "number", lowest, highest)
+  end
+end
+
 local function add_emulator(parser)
   local emulator = parser:command("emulator", "Serve a folder of notebooks as a local Fabric.")
   emulator:option("--notebooks", "Folder with <workspace>/<notebook>.ipynb."):argname("DIR")
     :count(1)
   emulator:option("--port", "Port on 127.0.0.1 (default: a free one)."):argname("PORT")
-    :convert(tonumber)
+    :convert(number(0, 65535, true))
   emulator:option("--faults", "A Lua file that returns a list of faults."):argname("FILE")
   emulator:option("--retry-after", "Seconds between two looks at a run (default 1)."):argname("S")
-    :convert(tonumber)
+    :convert(number(0, MOST_SECONDS))
   emulator:option("--token-env", "Environment variable with the only token to accept (default: "
     .. "any token)."):argname("NAME")
+  emulator:option("--python", "The Python that has nbclient and ipykernel (default: "
+    .. "LUAFABRIC_PYTHON, or /usr/bin/python3)."):argname("PATH")
+  emulator:option("--capacity", "Runs at a time; more wait as NotStarted (default 2)."):argname("N")
+    :convert(number(1, 1000, true))
+  emulator:flag("--quota", "Enforce Fabric's quota: 50 submissions and 50 status calls a minute.")
+  emulator:option("--visibility-lag", "Seconds until a new run is seen (default 0)."):argname("S")
+    :convert(number(0, MOST_SECONDS))
+  emulator:option("--status-lag", "Seconds between refreshes of the status that is shown (default "
+    .. "0: it is never stale)."):argname("S"):convert(number(0, MOST_SECONDS))
+  emulator:option("--page-size", "Entries on a page of a list (default 100)."):argname("N")
+    :convert(number(1, 1000, true))
 end
 
 --- The parser of everything.
@@ -78,7 +105,7 @@ function M.parser()
   local parser = argparse("luafabric", "Run Microsoft Fabric notebooks.")
     :epilog("A token is never an argument: set LUAFABRIC_TOKEN, or AZURE_TENANT_ID, "
       .. "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.\n\n" .. exit_codes.help())
-    :require_command(true):command_target("command"):help_max_width(90)
+    :require_command(true):command_target("command"):help_max_width(100)
   parser:flag("--version", "Print the version.")
   local notebook = parser:command("notebook", "Run notebooks and look at their runs.")
     :require_command(true):command_target("action")
@@ -121,15 +148,22 @@ local function settle_exit_value(arguments)
   return settled
 end
 
---- Whether a document was asked for, also on a command line that cannot be read.
----@param arguments string[]
----@return boolean
-function M.wants_json(arguments)
-  for index, word in ipairs(arguments) do
-    if word == "--output=json" or word == "-ojson" then return true end
-    if (word == "--output" or word == "-o") and arguments[index + 1] == "json" then return true end
+-- Options that contradict each other.
+local function contradiction(options)
+  if options.local_dir and options.endpoint then
+    return "--local and --endpoint contradict each other: --local has an endpoint of its own"
   end
-  return false
+  if not options.no_wait then return nil end
+  if options.local_dir then
+    return "--no-wait cannot go with --local, whose emulator ends with this command, and the run "
+      .. "with it"
+  end
+  if options.exit_value then
+    return "--exit-value needs the run's end, and --no-wait does not wait for it"
+  end
+  if options.timeout then
+    return "--timeout needs this command to watch the run, and --no-wait does not"
+  end
 end
 
 --- Reads a command line.
@@ -144,8 +178,12 @@ function M.parse(arguments)
     end
   end
   local ok, options = M.parser():pparse(settle_exit_value(arguments))
-  if not ok then return nil, (tostring(options):gsub("\n", "; ")) end
+  if not ok then
+    return nil, (tostring(options):gsub("\nDid you", ", did you"):gsub("\n", "; "))
+  end
   if options.exit_value == WHOLE then options.exit_value = "" end
+  local message = contradiction(options)
+  if message then return nil, message end
   return options
 end
 

@@ -1,16 +1,38 @@
--- From a command line to a client on a loop: the endpoint, the credential, and for --local an emulator
--- of its own, which ends with the command in every case.
+-- From a command line to a client on a loop: the endpoint, the credential, and for --local an
+-- emulator of its own, which ends with the command in every case. The loop comes first, so that
+-- Ctrl-C and SIGTERM are ours before anything else is started.
 
 local errors = require "luafabric.errors"
 
 local M = {}
 
-local function local_emulator(directory)
+local STARTED_EMULATOR_END = 8 -- seconds it has to end its kernels
+local LOCAL_FLOOR = 0.5 -- seconds between two looks: nobody shares this emulator
+
+local Connection = {}
+Connection.__index = Connection
+
+--- A loop whose host reports Ctrl-C and SIGTERM. Nothing is started or sent yet. SIGPIPE is taken
+--- too, and nothing done about it: a reader of our words who leaves does not end the watch of a
+--- run.
+---@param options table  of the command line: endpoint, local_dir, route
+---@return table connection  with `loop`
+function M.new(options)
+  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM", "PIPE" } }
+  return setmetatable({ options = options, loop = require("luafabric.tasks").new(host) },
+    Connection)
+end
+
+function Connection:start_emulator()
   local child = require "luafabric.emulator.child"
-  local process, endpoint, token = child.start { notebooks = directory, stderr = "inherit" }
+  local tasks = require "luafabric.tasks"
+  local process, endpoint, token = child.start {
+    notebooks = self.options.local_dir, stderr = "inherit", pause = tasks.sleep,
+    on_start = function(started) self.emulator = started end,
+  }
   if not process then return nil, endpoint end
-  local credentials = require "luafabric.credentials"
-  return { emulator = process, endpoint = endpoint, credential = credentials.token(token) }
+  return { endpoint = endpoint, credential = require("luafabric.credentials").token(token),
+    poll_floor = LOCAL_FLOOR }
 end
 
 local function remote(options)
@@ -21,10 +43,27 @@ local function remote(options)
   return { endpoint = endpoint, credential = credential }
 end
 
-local Connection = {}
-Connection.__index = Connection
+--- A client; in a task, since an emulator takes a moment to start.
+---@param on_event fun(event: table)
+---@return table|nil client
+---@return luafabric.Error|nil err
+function Connection:client(on_event)
+  local settings, err
+  if self.options.local_dir then
+    settings, err = self:start_emulator()
+  else
+    settings, err = remote(self.options)
+  end
+  if not settings then return nil, err end
+  settings.route, settings.on_event = self.options.route, on_event
+  local ok, client = pcall(require("luafabric.client").new, settings)
+  if ok then return client end
+  if errors.is(client) then return nil, client end
+  return nil, errors.new { kind = "configuration",
+    message = (tostring(client):gsub("^[^\n:]+:%d+: ", "")) }
+end
 
---- Ends the emulator, if there is one. Twice does no harm.
+--- Ends the loop, and the emulator, if there is one. Twice does no harm.
 function Connection:close()
   if self.loop then self.loop:close() end
   self.loop = nil
@@ -32,37 +71,8 @@ function Connection:close()
   self.emulator = nil
   if not emulator then return end
   emulator:kill("TERM")
-  emulator:wait(8)
+  emulator:wait(STARTED_EMULATOR_END)
   emulator:close()
-end
-
---- A client on a loop whose host reports Ctrl-C and SIGTERM. Nothing is sent yet.
----@param options table  of the command line: endpoint, local_dir, route
----@param on_event fun(event: table)
----@return table|nil connection  loop, client
----@return luafabric.Error|nil err
-function M.open(options, on_event)
-  local connection, err
-  if options.local_dir then
-    connection, err = local_emulator(options.local_dir)
-  else
-    connection, err = remote(options)
-  end
-  if not connection then return nil, err end
-  setmetatable(connection, Connection)
-  local ok, client = pcall(require("luafabric.client").new, {
-    endpoint = connection.endpoint, credential = connection.credential, route = options.route,
-    on_event = on_event,
-  })
-  if not ok then
-    connection:close()
-    return nil, errors.new { kind = "configuration", message = errors.is(client) and client.message
-      or tostring(client) }
-  end
-  connection.client = client
-  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM" } }
-  connection.loop = require("luafabric.tasks").new(host)
-  return connection
 end
 
 return M

@@ -9,7 +9,8 @@ M.unauthorized, M.unknown, M.detached = 5, 6, 7
 M.meanings = {
   { 0, "the run succeeded (or was accepted, with --no-wait)" },
   { 1, "it failed; also deduped, rejected, capacity, throttled, platform" },
-  { 2, "something was wrong before anything was sent: usage, names, files, no network, no Jupyter" },
+  { 2, "something was wrong before anything was sent: usage, names, files, no network, "
+    .. "no Jupyter" },
   { 3, "cancelled" },
   { 4, "timed out" },
   { 5, "not authorised, or no token" },

@@ -1,6 +1,6 @@
--- Ctrl-C and SIGTERM while a run is on its way. First the user learns how to find the run; an answer
--- that is on its way is waited for, since it decides whether there is a run at all; then the run is
--- cancelled, or left. The second signal leaves at once.
+-- Ctrl-C and SIGTERM while a run is on its way. First the user learns how to find the run; an
+-- answer that is on its way is waited for, since it decides whether there is a run at all; then
+-- the run is cancelled, or left. The second signal leaves at once.
 
 local exit_codes = require "luafabric.cli.exit_codes"
 local results = require "luafabric.cli.results"
@@ -13,89 +13,105 @@ Interrupt.__index = Interrupt
 --- Watches a command that works on one run.
 ---@param loop table
 ---@param terminal table
----@param choice string|nil  "cancel" (default) or "detach"
----@return table interrupt  `finished` is a condition, `code` the exit code once one is decided
-function M.new(loop, terminal, choice)
+---@param options { on_interrupt: "cancel"|"detach"|nil, local_dir: string|nil }
+---@return table interrupt
+function M.new(loop, terminal, options)
   local self = setmetatable({
-    loop = loop, terminal = terminal, choice = choice or "cancel", finished = loop:condition(),
-    count = 0,
+    loop = loop, terminal = terminal, choice = options.on_interrupt or "cancel",
+    is_local = options.local_dir ~= nil, finished = loop:condition(), count = 0,
   }, Interrupt)
-  loop:on("signal", function() self:signalled() end)
+  loop:on("signal", function(event)
+    if event.name == "INT" or event.name == "TERM" then self:signalled() end
+  end)
   return self
 end
 
---- For the client's events: whether an answer is on its way.
+--- For the client's events: whether the answer of a submission is on its way. Before "submitted",
+--- "waiting" says that surely nothing was started, and so does another "submitting": neither comes
+--- to pass once we were interrupted, since the cancelled worker cannot wait or send any more.
 function Interrupt:note(event)
-  if event.type == "submitting" then self.in_flight = event end
-  if event.type == "waiting" or event.type == "submitted" then self.in_flight = nil end
+  if self.active_run or self.settled then return end
+  if event.type ~= "submitting" and (event.type ~= "waiting" or event.submitted) then return end
+  if self.count > 0 then return self:leave_nothing() end
+  self.in_flight = event.type == "submitting" and event or nil
 end
 
 --- The submission was answered, or never sent.
 function Interrupt:answered()
-  self.in_flight = nil
+  self.in_flight, self.settled = nil, true
 end
 
-function Interrupt:decide(code)
-  self.code = code
+function Interrupt:decide(decision)
+  self.decision = self.decision or decision
   self.finished:signal()
 end
 
+function Interrupt:leave_nothing()
+  if self.decision or self.result then return end
+  self.terminal:tell("interrupted: nothing was submitted")
+  self:decide { code = exit_codes.cancelled, reason = "interrupted: nothing was submitted" }
+  -- Last, since a task that cancels itself does not come back from here.
+  if self.worker then self.worker:cancel() end
+end
+
 function Interrupt:detach(run)
-  self.terminal:tell("detached: the run goes on in Fabric. Look with: " .. results.look_up(run))
-  self.run = run
-  self:decide(exit_codes.detached)
+  if self.is_local then
+    self.terminal:tell("interrupted: the emulator of --local ends now, and the run with it")
+    return self:decide { code = exit_codes.cancelled, run = run,
+      reason = "interrupted: the emulator of --local ended, and the run with it" }
+  end
+  self.terminal:tell("detached: the run goes on in Fabric. Look with: "
+    .. results.look_up(self.terminal, run))
+  self:decide { code = exit_codes.detached, run = run,
+    reason = "detached: the run goes on in Fabric" }
 end
 
 function Interrupt:cancel(run)
-  self.terminal:tell("cancelling job " .. run.job_id .. " (Ctrl-C again leaves it running). "
-    .. "Look with: " .. results.look_up(run))
-  self.canceller = self.loop:spawn(function()
-    local ok, err = run:cancel { wait = true }
-    self.run = run
-    if ok then return self:decide(exit_codes.of_outcome(run.outcome or "cancelled")) end
-    self.terminal:tell("luafabric: the run could not be cancelled: " .. tostring(err))
+  self.terminal:tell(("cancelling job %s (Ctrl-C again leaves it running). Look with: %s"):format(
+    run.job_id, results.look_up(self.terminal, run)))
+  self.canceller = self.loop:spawn(function() return run:cancel { wait = true } end)
+  self.loop:spawn(function()
+    local whole, ok, err = self.canceller:join()
+    if self.decision then return end
+    if whole and ok and run.outcome then return self:decide { run = run, ended = true } end
+    self.terminal:tell("luafabric: the run could not be cancelled: "
+      .. tostring(err or run.error or ok))
     self:detach(run)
   end)
 end
 
 --- There is a run now, and we were interrupted.
 function Interrupt:end_run(run)
-  self.worker:cancel()
-  if self.choice == "detach" then return self:detach(run) end
-  self:cancel(run)
+  if self.choice == "detach" then self:detach(run) else self:cancel(run) end
+  self.worker:cancel() -- last, as above
 end
 
 function Interrupt:first()
   if self.active_run then return self:end_run(self.active_run) end
-  if self.in_flight then
-    self.terminal:tell("interrupted: waiting for the answer of the submission, which decides "
-      .. "whether there is a run. Look with: " .. results.look_for(self.in_flight))
-    return
-  end
-  self.worker:cancel()
-  self.terminal:tell("interrupted: nothing was submitted")
-  self:decide(exit_codes.cancelled)
+  if not self.in_flight then return self:leave_nothing() end
+  self.terminal:tell("interrupted: waiting for the answer of the submission, which decides whether "
+    .. "there is a run (Ctrl-C again does not wait). Look with: "
+    .. results.look_for(self.terminal, self.in_flight))
 end
 
 function Interrupt:second()
-  if self.code then return end
   if self.active_run then
     if self.canceller then self.canceller:cancel() end
     return self:detach(self.active_run)
   end
+  if not self.in_flight then return self:leave_nothing() end
+  local run = { outcome = "unknown", workspace_id = self.in_flight.workspace_id,
+    notebook_id = self.in_flight.notebook_id }
   self.worker:cancel()
   self.terminal:tell("left without the answer of the submission: it may or may not run. Look with: "
-    .. results.look_for(self.in_flight))
-  self.run = {
-    outcome = "unknown", workspace_id = self.in_flight.workspace_id,
-    notebook_id = self.in_flight.notebook_id,
-  }
-  self:decide(exit_codes.unknown)
+    .. results.look_for(self.terminal, run))
+  self:decide { code = exit_codes.unknown, run = run,
+    reason = "interrupted before the answer of the submission" }
 end
 
 function Interrupt:signalled()
   self.count = self.count + 1
-  if self.code then return end
+  if self.decision or self.result then return end
   if self.count == 1 then return self:first() end
   self:second()
 end
@@ -108,23 +124,29 @@ end
 
 --- Runs the worker until it, or a signal, decides how the command ends.
 ---@param fn fun(): integer  gives the exit code
----@return integer code, table|nil run  the run, when a signal decided
+---@return { code: integer|nil, run: table|nil, ended: boolean|nil, reason: string|nil,
+---  raised: luafabric.Error|nil, interrupted: boolean|nil }  raised: the worker's own error, which
+---  nobody expected; ended: the run's end is known; interrupted: a signal decided
 function Interrupt:run_worker(fn)
-  local result
-  self.worker = self.loop:spawn(function()
-    result = { fn() }
-    self.finished:signal()
-  end)
   local main = self.loop:spawn(function()
-    while not result and not self.code and not self.worker.ended do self.finished:wait(0.2) end
-    if self.worker.ended and not self.code then return self.worker:join() end
-    return true
+    -- A signal from before this moment is delivered now, before anything is sent.
+    require("luafabric.tasks").yield()
+    if self.decision then return end
+    self.worker = self.loop:spawn(function()
+      self.result = { code = fn() }
+      self.finished:signal()
+    end)
+    self.loop:spawn(function()
+      local ok, err = self.worker:join()
+      if not ok and not self.decision and not self.canceller then self:decide { raised = err } end
+    end)
+    while not self.result and not self.decision do self.finished:wait() end
   end)
-  local ok, worker_ok, err = self.loop:run(main)
-  if self.code then return self.code, self.run, true end
-  if result then return result[1] end
-  if not ok then error(worker_ok, 0) end
-  error(err, 0)
+  local ok, err = self.loop:run(main)
+  if not ok then return { raised = err } end
+  if self.result then return self.result end
+  self.decision.interrupted = not self.decision.raised
+  return self.decision
 end
 
 return M

@@ -5,28 +5,37 @@ local connection_module = require "luafabric.cli.connection"
 local exit_codes = require "luafabric.cli.exit_codes"
 local progress = require "luafabric.cli.progress"
 local results = require "luafabric.cli.results"
+local terminal_module = require "luafabric.cli.terminal"
 
 local M = {}
 
 -- Runs one function on a client, to its end or to the first signal.
 local function with_client(options, terminal, fn)
-  local connection, err = connection_module.open(options, progress.new(terminal))
-  if not connection then return results.failure(terminal, err) end
+  local connection = connection_module.new(options)
   local loop, interrupted = connection.loop, false
-  local task = loop:spawn(fn, connection.client)
-  loop:on("signal", function()
+  local task = loop:spawn(function()
+    local client, err = connection:client(progress.new(terminal))
+    if not client then return results.failure(terminal, err) end
+    return fn(client)
+  end)
+  loop:on("signal", function(event)
+    if event.name ~= "INT" and event.name ~= "TERM" then return end
     interrupted = true
     task:cancel()
   end)
-  local ok, code = loop:run(task)
+  local driven, ok, code = pcall(loop.run, loop, task)
   connection:close()
-  if interrupted then
+  if not driven then return results.internal(terminal, tostring(ok)) end
+  if interrupted and not ok then
     terminal:tell("interrupted")
-    return exit_codes.cancelled
+    return results.interrupted(terminal, { code = exit_codes.cancelled, reason = "interrupted" })
   end
   if ok then return code end
-  local raised = errors.is(code) and code.kind == "raised"
-  return results.failure(terminal, raised and code.message or code)
+  if errors.is(code) and code.kind ~= "raised" then return results.failure(terminal, code) end
+  local message = errors.is(code) and code.message or tostring(code)
+  local own = message:match("^[^\n]*notebook_jobs%.lua:%d+: (.*)$")
+  if own then return results.failure(terminal, own) end
+  return results.internal(terminal, message)
 end
 
 local function attach(client, options)
@@ -37,7 +46,7 @@ end
 
 ---@param options table
 ---@param terminal table
----@return integer code  0 while the run is active
+---@return integer code  0 while the run is active; of its outcome when it has ended
 function M.status(options, terminal)
   return with_client(options, terminal, function(client)
     local run, err = attach(client, options)
@@ -56,7 +65,7 @@ end
 
 ---@param options table
 ---@param terminal table
----@return integer code  0 when the run ended cancelled, or had ended before
+---@return integer code  0 when the run was cancelled, or had succeeded before; else of its outcome
 function M.cancel(options, terminal)
   return with_client(options, terminal, function(client)
     local run, err = attach(client, options)
@@ -65,7 +74,7 @@ function M.cancel(options, terminal)
     ok, err = run:cancel { wait = true }
     if not ok then return results.failure(terminal, err) end
     local code = results.run(terminal, run)
-    if run.outcome == "cancelled" or run.outcome == "succeeded" then return exit_codes.ok end
+    if run.outcome == "cancelled" then return exit_codes.ok end
     return code
   end)
 end
@@ -73,6 +82,12 @@ end
 local function line_of(row)
   return ("%s  %-11s  %s  %s"):format(row.job_id, row.status or "?", row.started_at or "-",
     row.ended_at or "-")
+end
+
+local function newest_first(a, b)
+  local first, second = a.started_at or "", b.started_at or ""
+  if first ~= second then return first > second end
+  return tostring(a.job_id) < tostring(b.job_id)
 end
 
 ---@param options table
@@ -84,12 +99,11 @@ function M.list(options, terminal)
       workspace = options.workspace, notebook = options.notebook,
     }
     if not rows then return results.failure(terminal, err) end
-    table.sort(rows, function(a, b) return (a.started_at or "") > (b.started_at or "") end)
+    table.sort(rows, newest_first)
     if terminal.json then
-      local json = require "luafabric.json"
-      local list = json.array {}
+      local list = require("luafabric.json").array {}
       for index, row in ipairs(rows) do list[index] = results.run_fields(row) end
-      local written = terminal:print(assert(json.encode(list)))
+      local written = terminal:print(terminal_module.encode(list))
       return written and exit_codes.ok or exit_codes.failed
     end
     for _, row in ipairs(rows) do

@@ -23,7 +23,7 @@ local function read_execution_data(path)
   local value
   value, message = json.decode(text)
   if value == nil then return usage(("--execution-data %s: %s"):format(path, message)) end
-  if type(value) ~= "table" then
+  if type(value) ~= "table" or #value > 0 then
     return usage(("--execution-data %s: expected an object with `compute`"):format(path))
   end
   return value
@@ -41,6 +41,9 @@ end
 ---@return luafabric.Error|nil err
 ---@return string[]|nil hints
 local function read_request(options)
+  if options.params == "-" and options.execution_data == "-" then
+    return usage("--params and --execution-data cannot both be read from standard input")
+  end
   local list, message, hints = parameters.collect(options)
   if not list then return usage(message) end
   local compute, err = read_execution_data(options.execution_data)
@@ -56,8 +59,12 @@ local function read_request(options)
   }, nil, hints
 end
 
-local function submit(connection, terminal, interrupt, request, options)
-  local run, err = connection.client:submit_notebook(request)
+--- The worker: from the client to the run's end. Gives the exit code.
+local function work(connection, terminal, interrupt, request, options, on_event)
+  local client, err = connection:client(on_event)
+  if not client then return results.failure(terminal, err) end
+  local run
+  run, err = client:submit_notebook(request)
   interrupt:answered()
   if not run then return results.failure(terminal, err) end
   if run.outcome then return results.run(terminal, run, options.exit_value) end
@@ -67,6 +74,30 @@ local function submit(connection, terminal, interrupt, request, options)
   return results.run(terminal, run, options.exit_value)
 end
 
+-- What the client raises about its arguments carries our own place in front of it.
+local function argument_message(message)
+  return message:match("^[^\n]*notebook_run%.lua:%d+: (.*)$")
+end
+
+--- An error that nobody expected: what was under way is not forgotten.
+local function raised(terminal, interrupt, err)
+  local message = errors.is(err) and err.message or tostring(err)
+  if interrupt.active_run then return results.lost_run(terminal, interrupt.active_run, message) end
+  if interrupt.in_flight then return results.lost_answer(terminal, interrupt.in_flight, message) end
+  if errors.is(err) and err.kind ~= "raised" then return results.failure(terminal, err) end
+  local own = argument_message(message)
+  if own then return results.failure(terminal, own) end
+  return results.internal(terminal, message)
+end
+
+--- How the command ends after what `run_worker` gave.
+local function conclude(terminal, interrupt, decision, options)
+  if decision.raised then return raised(terminal, interrupt, decision.raised) end
+  if not decision.interrupted then return decision.code end
+  if decision.ended then return results.run(terminal, decision.run, options.exit_value) end
+  return results.interrupted(terminal, decision)
+end
+
 ---@param options table  of the command line
 ---@param terminal table
 ---@return integer code
@@ -74,28 +105,18 @@ function M.run(options, terminal)
   local request, err, hints = read_request(options)
   if not request then return results.failure(terminal, err) end
   for _, hint in ipairs(hints) do terminal:say(terminal:faint("note       ") .. hint) end
-  local show, interrupt = progress.new(terminal), nil
-  local connection
-  connection, err = connection_module.open(options, function(event)
-    interrupt:note(event)
-    show(event)
-  end)
-  if not connection then return results.failure(terminal, err) end
-  interrupt = interrupt_module.new(connection.loop, terminal, options.on_interrupt)
-  local ok, code, run, interrupted = pcall(interrupt.run_worker, interrupt, function()
-    return submit(connection, terminal, interrupt, request, options)
+  local connection = connection_module.new(options)
+  local show = progress.new(terminal)
+  local interrupt = interrupt_module.new(connection.loop, terminal, options)
+  local ok, decision = pcall(interrupt.run_worker, interrupt, function()
+    return work(connection, terminal, interrupt, request, options, function(event)
+      interrupt:note(event)
+      show(event)
+    end)
   end)
   connection:close()
-  if not ok then
-    local raised = errors.is(code) and code.kind ~= "raised" and code
-      or errors.new { kind = "usage", message = errors.is(code) and code.message or tostring(code) }
-    return results.failure(terminal, raised)
-  end
-  if interrupted and run and run.outcome and run.outcome ~= "unknown" then
-    return results.run(terminal, run, options.exit_value)
-  end
-  if interrupted and terminal.json then results.running(terminal, run or {}, code) end
-  return code
+  if not ok then decision = { raised = decision } end
+  return conclude(terminal, interrupt, decision, options)
 end
 
 return M

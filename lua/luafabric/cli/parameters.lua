@@ -1,5 +1,6 @@
--- A run's parameters from the command line and from files. What the user wrote is checked and typed,
--- never rewritten: without a type it is Text, and the exact digits of a file's numbers go out.
+-- A run's parameters from the command line and from files. What the user wrote is checked and
+-- typed, never rewritten: without a type it is Text, and the exact digits of a file's numbers go
+-- out.
 
 local json = require "luafabric.json"
 local types = require "luafabric.types"
@@ -69,7 +70,7 @@ local function typed_plain(value, slice)
   return types.of(value)
 end
 
-local function typed_explicit(entry, text, path)
+local function typed_explicit(entry, text, step)
   if type(entry.type) ~= "string" then return nil, "its type is missing" end
   if entry.value == nil or entry.value == json.null then return nil, "its value is missing" end
   for field in pairs(entry) do
@@ -78,11 +79,10 @@ local function typed_explicit(entry, text, path)
     end
   end
   if type(entry.value) ~= "number" then return types.unchecked(entry.type, entry.value) end
-  local steps = { unpack = table.unpack or unpack }
-  for index = 1, #path do steps[index] = path[index] end
-  steps[#steps + 1] = "value"
-  local slice = assert(json.slice(text, steps.unpack(steps, 1, #steps)))
-  if entry.type == "Integer" or entry.type == "Number" then return types.parse(entry.type, slice) end
+  local slice = assert(json.slice(text, step, "value"))
+  if entry.type == "Integer" or entry.type == "Number" then
+    return types.parse(entry.type, slice)
+  end
   return types.unchecked(entry.type, entry.value)
 end
 
@@ -92,7 +92,7 @@ local function read_list(list, text)
     if type(entry) ~= "table" or type(entry.name) ~= "string" then
       return nil, ("entry %d has no name"):format(index)
     end
-    local typed, message = typed_explicit(entry, text, { index })
+    local typed, message = typed_explicit(entry, text, index)
     if not typed then return nil, ("%s: %s"):format(entry.name, message) end
     found[#found + 1] = { name = entry.name, typed = typed }
   end
@@ -104,7 +104,7 @@ local function read_object(object, text)
   for name, value in pairs(object) do
     local typed, message
     if type(value) == "table" and value.type ~= nil then
-      typed, message = typed_explicit(value, text, { name })
+      typed, message = typed_explicit(value, text, name)
     else
       typed, message = typed_plain(value, assert(json.slice(text, name)))
     end

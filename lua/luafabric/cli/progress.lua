@@ -16,7 +16,7 @@ local causes = {
 function M.new(terminal)
   local lines = {
     submitted = function(event)
-      terminal:say(("submitted  job %s"):format(event.job_id))
+      if event.job_id then terminal:say(("submitted  job %s"):format(event.job_id)) end
     end,
     waiting = function(event)
       terminal:say(terminal:careful(("waiting    %s, next try in %s"):format(

@@ -1,4 +1,6 @@
--- A finished command as words and exit code: a run, an error, a part of an exit value.
+-- A finished command as words and exit code: a run, an error, a part of an exit value. With
+-- --output json each of these is the one document on standard output, and the words stay beside
+-- it.
 
 local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
@@ -6,16 +8,16 @@ local terminal_module = require "luafabric.cli.terminal"
 
 local M = {}
 
-local function look_up(run)
-  return ("luafabric notebook status %s %s %s"):format(run.workspace_id, run.notebook_id,
-    run.job_id or "JOB")
+--- The command that shows a run.
+function M.look_up(terminal, run)
+  return ("luafabric notebook status %s %s %s%s"):format(run.workspace_id, run.notebook_id,
+    run.job_id or "JOB", terminal.look_options)
 end
 
-M.look_up = look_up
-
---- How to see the runs of a notebook where the job id is not known.
-function M.look_for(run)
-  return ("luafabric notebook list %s %s"):format(run.workspace_id, run.notebook_id)
+--- The command that shows the runs of a notebook, where the job id is not known.
+function M.look_for(terminal, run)
+  return ("luafabric notebook list %s %s%s"):format(run.workspace_id, run.notebook_id,
+    terminal.look_options)
 end
 
 local function reason_text(reason)
@@ -33,31 +35,43 @@ local function elapsed(run)
   return require("luafabric.duration").format(to - from)
 end
 
-local signs = { succeeded = "good", cancelled = "careful", timed_out = "careful" }
+-- The page that says most about a run comes first: its snapshot shows the cells with their output.
+local links_by_use = { "executionSnapshotUrl", "sparkJobDetailsUrl", "sparkUiUrl", "driverLogUrl" }
+
+local function best_link(links)
+  for _, name in ipairs(links_by_use) do
+    if links[name] then return links[name] end
+  end
+  local names = {}
+  for name in pairs(links) do names[#names + 1] = name end
+  table.sort(names)
+  return links[names[1]]
+end
+
+local paints = { succeeded = "good", cancelled = "careful", timed_out = "careful" }
 
 local function say_run(terminal, run)
-  local sign = run.outcome == "succeeded" and "✓" or "✗"
-  local parts = { ("%s %s/%s  %s"):format(sign, run.workspace or run.workspace_id,
-    run.notebook or run.notebook_id, run.outcome) }
+  local succeeded = run.outcome == "succeeded"
+  local parts = { ("%s %s/%s  %s"):format(succeeded and "✓" or "✗",
+    run.workspace or run.workspace_id, run.notebook or run.notebook_id, run.outcome) }
   parts[#parts + 1] = elapsed(run)
   if run.job_id then parts[#parts + 1] = "job " .. run.job_id end
-  local paint = terminal[signs[run.outcome] or "bad"]
+  local paint = terminal[paints[run.outcome] or "bad"]
   local line = paint(terminal, table.concat(parts, "  "))
-  if run.outcome == "succeeded" then terminal:say(line) else terminal:tell(line) end
+  if succeeded then terminal:say(line) else terminal:tell(line) end
   local reason = reason_text(run.failure_reason)
   if reason then terminal:tell("  reason: " .. reason) end
   if run.error then terminal:tell("  " .. tostring(run.error)) end
-  for _, url in pairs(run.links or {}) do
-    terminal:say("  " .. url)
-    break
-  end
+  local link = best_link(run.links or {})
+  if link then terminal:say("  " .. link) end
 end
 
 local function next_step(terminal, run)
   if run.outcome == "unknown" and not run.error then
-    terminal:tell("  it may or may not run: look with " .. M.look_for(run))
+    terminal:tell("  it may or may not run: look with " .. M.look_for(terminal, run))
   elseif run.outcome == "failed" then
-    terminal:tell("  next: look at the run in Fabric's monitoring hub; " .. look_up(run))
+    terminal:tell("  next: look at the run in Fabric's monitoring hub; "
+      .. M.look_up(terminal, run))
   end
 end
 
@@ -70,6 +84,10 @@ function M.run_fields(run)
     started_at = run.started_at, ended_at = run.ended_at, links = run.links,
     error = run.error and terminal_module.error_fields(run.error) or nil,
   }
+end
+
+local function print_document(terminal, fields)
+  return terminal:print(terminal_module.document(fields))
 end
 
 -- The part of an exit value at a path: a JSON string as its text, anything else as its exact JSON.
@@ -85,51 +103,66 @@ local function part_of(exit_value, path)
   return slice
 end
 
-local function print_exit_value(terminal, run, path)
-  local text, message = part_of(run.exit_value, path)
-  if not text then
-    terminal:tell("luafabric: " .. message)
-    return exit_codes.failed
+-- The exit value that was asked for, or why the command fails without it although the run
+-- succeeded.
+local function wanted_value(terminal, run, path)
+  if run.outcome ~= "succeeded" or not path then return run.exit_value end
+  local value, message = part_of(run.exit_value, path)
+  if value then return value end
+  terminal:tell("luafabric: " .. message)
+  return nil, errors.new { kind = "usage", message = message }
+end
+
+local function print_run(terminal, run, code, path)
+  local value, err = wanted_value(terminal, run, path)
+  if err then code = exit_codes.failed end
+  if terminal.json then
+    local fields = M.run_fields(run)
+    fields.exit_value = value
+    fields.error = fields.error or err and terminal_module.error_fields(err)
+    if not print_document(terminal, fields) then return exit_codes.failed end
+    return code
   end
-  if not terminal:print(text) then return exit_codes.failed end
-  return exit_codes.ok
+  if run.outcome ~= "succeeded" or value == nil then return code end
+  if not terminal:print(value) then return exit_codes.failed end
+  return code
 end
 
 --- A run that ended, or whose fate is unknown.
 ---@param terminal table
 ---@param run table
----@param exit_value string|nil  PATH of --exit-value; "" for the whole
+---@param path string|nil  PATH of --exit-value; "" for the whole
 ---@return integer code
-function M.run(terminal, run, exit_value)
-  local code = exit_codes.of_outcome(run.outcome)
-  if terminal.json then
-    if not terminal:print(terminal_module.document(M.run_fields(run))) then
-      return exit_codes.failed
-    end
-    return code
+function M.run(terminal, run, path)
+  if not terminal.json then
+    say_run(terminal, run)
+    next_step(terminal, run)
   end
-  say_run(terminal, run)
-  next_step(terminal, run)
-  if code ~= exit_codes.ok then return code end
-  if exit_value then return print_exit_value(terminal, run, exit_value) end
-  if run.exit_value and not terminal:print(run.exit_value) then return exit_codes.failed end
-  return code
+  return print_run(terminal, run, exit_codes.of_outcome(run.outcome), path)
 end
 
---- A run that goes on without us.
+--- A run that was accepted and goes on.
 ---@return integer code  what the caller says; 1 when the result could not be written
 function M.running(terminal, run, code)
   if terminal.json then
-    if not terminal:print(terminal_module.document(M.run_fields(run))) then
-      return exit_codes.failed
-    end
+    if not print_document(terminal, M.run_fields(run)) then return exit_codes.failed end
     return code
   end
-  if run.job_id and code == exit_codes.ok then
-    if not terminal:print(run.job_id) then return exit_codes.failed end
-  end
-  terminal:say("  look with: " .. look_up(run))
+  if run.job_id and not terminal:print(run.job_id) then return exit_codes.failed end
+  terminal:say("  look with: " .. M.look_up(terminal, run))
   return code
+end
+
+--- A signal ended the command before the run's end. The words were said when it came.
+---@param decision { code: integer, run: table|nil, reason: string }
+---@return integer code
+function M.interrupted(terminal, decision)
+  if not terminal.json then return decision.code end
+  local fields = M.run_fields(decision.run or {})
+  if decision.code == exit_codes.cancelled then fields.outcome = "cancelled" end
+  fields.error = { kind = "cancelled", message = decision.reason }
+  if not print_document(terminal, fields) then return exit_codes.failed end
+  return decision.code
 end
 
 --- An error where no run was started.
@@ -139,13 +172,48 @@ end
 function M.failure(terminal, err)
   if not errors.is(err) then err = errors.new { kind = "usage", message = tostring(err) } end
   if terminal.json then
-    terminal:print(terminal_module.document {
+    print_document(terminal, {
       outcome = exit_codes.outcome_of_error(err), request_id = err.request_id,
       error = terminal_module.error_fields(err),
     })
   end
   terminal:tell("luafabric: " .. tostring(err))
   return exit_codes.of_error(err)
+end
+
+--- Something went wrong in luafabric itself; nothing was submitted.
+---@param message string
+---@param known boolean|string|nil  a lack that the message explains, not a mistake of ours
+---@return integer code
+function M.internal(terminal, message, known)
+  if not known then message = "internal error: " .. message end
+  return M.failure(terminal, errors.new { kind = known and "configuration" or "raised",
+    message = message })
+end
+
+local function lost(terminal, fields, message, code)
+  if terminal.json then
+    fields = M.run_fields(fields)
+    fields.error = { kind = "raised", message = message }
+    print_document(terminal, fields)
+  end
+  terminal:tell("luafabric: " .. message)
+  return code
+end
+
+--- Something went wrong in luafabric itself while a run was on.
+---@return integer code
+function M.lost_run(terminal, run, message)
+  return lost(terminal, run, ("internal error: %s; the run goes on in Fabric. Look with: %s")
+    :format(message, M.look_up(terminal, run)), exit_codes.detached)
+end
+
+--- The same while a submission was on its way.
+---@return integer code
+function M.lost_answer(terminal, submission, message)
+  return lost(terminal, { outcome = "unknown", workspace_id = submission.workspace_id,
+    notebook_id = submission.notebook_id }, ("internal error: %s; the notebook may or may not run. "
+    .. "Look with: %s"):format(message, M.look_for(terminal, submission)), exit_codes.unknown)
 end
 
 return M

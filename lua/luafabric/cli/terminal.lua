@@ -1,12 +1,14 @@
 -- Where the command's words go: results to standard output, everything else to standard error.
--- Colour only on a terminal, never without a word or a sign that says the same.
+-- Colour only on a terminal, never without a word or a sign that says the same. What others wrote
+-- (names, messages of servers) cannot command the terminal.
 
 local core = require "luafabric.core"
 local json = require "luafabric.json"
 
 local M = {}
 
-local GREEN, RED, YELLOW, DIM, RESET = "\27[32m", "\27[31m", "\27[33m", "\27[2m", "\27[0m"
+local GREEN, RED, YELLOW, DIM, RESET = "[32m", "[31m", "[33m", "[2m", "[0m"
+local own = { [GREEN] = true, [RED] = true, [YELLOW] = true, [DIM] = true, [RESET] = true }
 
 -- The fields of the one document, in this order, with null where there is nothing to say.
 local fields = {
@@ -17,25 +19,50 @@ local fields = {
 local Terminal = {}
 Terminal.__index = Terminal
 
---- What a command line asked for.
+--- Standard output and standard error of this process.
 ---@param options { output: string|nil, quiet: boolean|nil }
 ---@return table terminal
 function M.new(options)
   local colour = core.isatty(2) and (os.getenv("NO_COLOR") or "") == ""
     and os.getenv("TERM") ~= "dumb"
-  return setmetatable({ json = options.output == "json", quiet = options.quiet, colour = colour },
-    Terminal)
+  return setmetatable({ colour = colour, look_options = "" }, Terminal):configure(options)
+end
+
+local function shell_word(text)
+  if text:find("^[%w_./:@%%+=,-]+$") then return text end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- What a command line asked for.
+---@param options { output: string|nil, quiet: boolean|nil, endpoint: string|nil }
+---@return table terminal  itself
+function Terminal:configure(options)
+  if options.output then self.json = options.output == "json" end
+  self.quiet = options.quiet
+  -- What a command that the user is told to type needs, too.
+  self.look_options = options.endpoint and " --endpoint " .. shell_word(options.endpoint) or ""
+  return self
 end
 
 function Terminal:paint(text, colour)
   if not self.colour then return text end
-  return colour .. text .. RESET
+  return "\27" .. colour .. text .. "\27" .. RESET
 end
 
 function Terminal:good(text) return self:paint(text, GREEN) end
 function Terminal:bad(text) return self:paint(text, RED) end
 function Terminal:careful(text) return self:paint(text, YELLOW) end
 function Terminal:faint(text) return self:paint(text, DIM) end
+
+--- The text without control characters, except line ends and our own five colours.
+local function harmless(text)
+  text = text:gsub("%c", function(character)
+    if character ~= "\n" and character ~= "\t" and character ~= "\27" then return "?" end
+  end)
+  return (text:gsub("\27(%[?%d*m?)", function(rest)
+    if not own[rest] then return "?" .. rest end
+  end))
+end
 
 --- Progress; --quiet leaves it out.
 function Terminal:say(text)
@@ -44,11 +71,11 @@ end
 
 --- What must be said even with --quiet: errors, and how to find a run.
 function Terminal:tell(text)
-  io.stderr:write(text, "\n")
+  io.stderr:write(harmless(text), "\n")
   io.stderr:flush()
 end
 
---- A result. A closed pipe or a full disk is an error of the command, not a success.
+--- A result, as it is. A closed pipe or a full disk is an error of the command, not a success.
 ---@return boolean written
 function Terminal:print(text)
   local ok, message = io.stdout:write(text, "\n")
@@ -56,6 +83,19 @@ function Terminal:print(text)
   if ok then return true end
   self:tell("luafabric: the result could not be written: " .. tostring(message))
   return false
+end
+
+--- The same value with "?" for every byte that is not ASCII: what somebody sent is not UTF-8.
+local function ascii(value)
+  if type(value) == "string" then return (value:gsub("[\128-\255]", "?")) end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, item in pairs(value) do copy[ascii(key)] = ascii(item) end
+  return copy
+end
+
+local function encode(value)
+  return json.encode(value) or json.encode(ascii(value)) or "null"
 end
 
 --- The document of --output json, from a table with any of its fields.
@@ -66,10 +106,17 @@ function M.document(result)
   for _, field in ipairs(fields) do
     local value = result[field]
     if field ~= "error" or value ~= nil then
-      parts[#parts + 1] = ("%s:%s"):format(assert(json.encode(field)), assert(json.encode(value)))
+      parts[#parts + 1] = ('"%s":%s'):format(field, encode(value))
     end
   end
   return "{" .. table.concat(parts, ",") .. "}"
+end
+
+--- Any other JSON for standard output.
+---@param value any
+---@return string text  one line
+function M.encode(value)
+  return encode(value)
 end
 
 --- An error as the document's `error`.

@@ -7,6 +7,19 @@ local pages = require "luafabric.emulator.pages"
 
 local M = {}
 
+-- ItemType of Microsoft's common/definitions.json, by its name in small letters.
+local ITEM_TYPES = {}
+for name in ([[
+  Dashboard Report SemanticModel PaginatedReport Datamart Lakehouse Eventhouse Environment
+  KQLDatabase KQLQueryset KQLDashboard DataPipeline Notebook SparkJobDefinition MLExperiment
+  MLModel Warehouse Eventstream SQLEndpoint MirroredWarehouse MirroredDatabase Reflex GraphQLApi
+  MountedDataFactory SQLDatabase CopyJob VariableLibrary Dataflow ApacheAirflowJob
+  WarehouseSnapshot DigitalTwinBuilder DigitalTwinBuilderFlow MirroredAzureDatabricksCatalog Map
+  AnomalyDetector UserDataFunction GraphModel GraphQuerySet SnowflakeDatabase OperationsAgent
+  CosmosDBDatabase Ontology EventSchemaSet DataAgent MirroredCatalog AppBackend OrgApp
+  OrgAppAudience DataBuildToolJob AzureDatabricksStorage Plan
+]]):gmatch("%S+") do ITEM_TYPES[name:lower()] = name end
+
 local COMPUTES = { Spark = true, Jupyter = true, DataWarehouse = true }
 
 local function check_name(value, path, seen)
@@ -73,14 +86,22 @@ function M.new(workspaces)
   return catalog
 end
 
-local function workspace_json(workspace, route)
+--- Where a workspace has its own host: Fabric's form on Fabric's host, else the emulator itself, so
+--- that nobody who follows it leaves this machine.
+local function own_endpoint(workspace, base_url)
+  local scheme, host = base_url:match("^(https?://)([^/]+)")
+  if host ~= "api.fabric.microsoft.com" then return scheme .. host end
+  local flat = workspace.id:gsub("-", "")
+  return ("https://%s.z%s.w.%s"):format(flat, flat:sub(1, 2), host)
+end
+
+local function workspace_json(workspace, route, base_url)
   local value = {
     id = workspace.id, displayName = workspace.name, description = workspace.description,
     type = "Workspace", capacityId = ids.stable("capacity"), capacityRegion = "Central US",
   }
   if (route.query.preferworkspacespecificendpoints or ""):lower() == "true" then
-    local flat = workspace.id:gsub("-", "")
-    value.apiEndpoint = ("https://%s.z%s.w.api.fabric.microsoft.com"):format(flat, flat:sub(1, 2))
+    value.apiEndpoint = own_endpoint(workspace, base_url)
   end
   return value
 end
@@ -119,15 +140,15 @@ end
 ---@param context table
 ---@return table response
 function M.answer(service, route, context)
-  local name = route.name
+  local name, base_url = route.name, service.settings.base_url
   if name == "list_workspaces" then
     return pages.answer(service, route, context, service.catalog.listed,
-      function(workspace) return workspace_json(workspace, route) end)
+      function(workspace) return workspace_json(workspace, route, base_url) end)
   end
   local workspace, item, refusal = M.find(service.catalog, route, context)
   if refusal then return refusal end
   if name == "get_workspace" then
-    local value = workspace_json(workspace, route)
+    local value = workspace_json(workspace, route, base_url)
     value.capacityAssignmentProgress = "Completed"
     return answers.ok(context, value)
   end
@@ -137,9 +158,12 @@ function M.answer(service, route, context)
     end
     return answers.ok(context, item_json(item))
   end
-  local wanted = name == "list_notebooks" and "Notebook" or route.query.type
+  if (route.query.rootfolderid or "") ~= "" then return answers.error(context, "FolderNotFound") end
+  local wanted = name == "list_notebooks" and "notebook" or route.query.type
+  local item_type = wanted and ITEM_TYPES[wanted:lower()]
+  if wanted and not item_type then return answers.error(context, "InvalidItemType") end
   return pages.answer(service, route, context, workspace.listed, item_json,
-    function(candidate) return not wanted or candidate.type == wanted end)
+    function(candidate) return not item_type or candidate.type == item_type end)
 end
 
 return M

@@ -42,24 +42,25 @@ function M.main()
   return require("luafabric.emulator.server").run(options)
 end
 
-local function first_line(core, process, limit)
-  local text, until_time = "", core.monotonic() + limit
+local function first_line(core, process, pause)
+  local text, until_time = "", core.monotonic() + READY_LIMIT
   while core.monotonic() < until_time do
     local chunk = process:read(4096)
     text = text .. (chunk or "")
     local line = text:match("^([^\n]*)\n")
     if line then return line end
-    -- Waits for the child's end, and so pauses while it lives.
     if chunk == nil then break end
-    if chunk == "" then process:wait(PAUSE) end
+    if chunk == "" then pause(PAUSE) end
   end
   return nil
 end
 
---- Start an emulator and wait until it is ready (blocks for some 0.2 s).
+--- Start an emulator and wait until it is ready (some 0.2 s).
 ---@param options { notebooks: string, faults: string|table|nil, interpreter: string|nil,
----  stderr: string|nil } and the other options of server.run, but no functions; stderr: "inherit"
----  (default: tracebacks of failed cells) or "null"
+---  stderr: string|nil, pause: nil|fun(seconds: number), on_start: nil|fun(child: table) }
+---  and the other options of server.run, but no functions; stderr: "inherit" (default: tracebacks
+---  of failed cells) or "null"; pause: waits a moment, as tasks.sleep in a task (default: blocks);
+---  on_start: is given the child before it is ready, for who may have to end it then
 ---@return table|nil child  of core.spawn: child.pid, child:kill("TERM"), child:wait(seconds)
 ---@return string|table endpoint  "http://127.0.0.1:PORT/v1", or the error
 ---@return string|nil token  the only one that it lets in
@@ -67,7 +68,9 @@ function M.start(options)
   local core = require "luafabric.core"
   local sent = {}
   for name, value in pairs(options) do
-    if name ~= "interpreter" and name ~= "stderr" then sent[name] = value end
+    if name ~= "interpreter" and name ~= "stderr" and type(value) ~= "function" then
+      sent[name] = value
+    end
   end
   local token = core.random_hex(16)
   local process, message = core.spawn {
@@ -82,7 +85,10 @@ function M.start(options)
     return nil, errors.new { kind = "configuration",
       message = "the emulator could not be started: " .. tostring(message) }
   end
-  local line = first_line(core, process, READY_LIMIT)
+  if options.on_start then options.on_start(process) end
+  -- A wait for the child's end is a pause while it lives.
+  local pause = options.pause or function(seconds) process:wait(seconds) end
+  local line = first_line(core, process, pause)
   local url = line and line:match("^emulator ready on (http://%S+)$")
   if url then return process, url, token end
   process:kill("KILL", true)

@@ -35,6 +35,11 @@ local NAMED = {
   foreign_location = { applied = true, location = "foreign" },
   redirect = { applied = false, redirect = true },
   capacity_failure = { applied = true, job = { status = "Failed", capacity = true } },
+  -- of lists
+  foreign_continuation = { applied = true, page = "foreign" },
+  repeated_token = { applied = true, page = "repeated" },
+  null_token = { applied = true, page = "null" },
+  null_text_token = { applied = true, page = "null_text" },
 }
 NAMED.fin = NAMED.lost_answer
 NAMED.rst = NAMED.reset
@@ -200,6 +205,39 @@ function M.decide(faults, kind, workspace, item)
 end
 
 local FOREIGN = "https://wabi-elsewhere.example.net/v1"
+local RETRY_AFTER = 57 -- seconds; a 429 of Fabric always says how long (recorded: 57)
+
+-- What a page says of the next one, made wrong: a continuationUri of another host, a token that
+-- leads to the same page for ever, and the two ways in which "no more" was seen to be written.
+local pages = {}
+
+function pages.foreign(body, base_url)
+  local wanted = '"continuationUri":"' .. base_url
+  local from, to = body:find(wanted, 1, true)
+  if not from then return body end
+  return body:sub(1, from - 1) .. '"continuationUri":"' .. FOREIGN .. body:sub(to + 1)
+end
+
+local function with_token(body, token, uri)
+  local bare = body:gsub('"continuation%u%l+":"[^"]*",?', ""):gsub(",}$", "}")
+  return (bare:gsub("}$", function()
+    return (',"continuationToken":%s,"continuationUri":%s}'):format(token, uri)
+  end))
+end
+
+function pages.repeated(body, base_url)
+  return with_token(body, '"LDE%3D"', '"' .. base_url .. '/workspaces?continuationToken=LDE%3D"')
+end
+
+function pages.null(body)
+  if body:find('"continuationToken"', 1, true) then return body end
+  return with_token(body, "null", "null")
+end
+
+function pages.null_text(body)
+  if body:find('"continuationToken"', 1, true) then return body end
+  return with_token(body, '"null"', '"null"')
+end
 
 --- The answer under a fault.
 ---@param rule table
@@ -215,10 +253,10 @@ function M.spoil(rule, context, response, base_url)
       ["Content-Length"] = "0" }, body = "" }
   elseif effect.status and effect.status >= 300 then
     if effect.code == "RequestBlocked" and not effect.message then
-      response = answers.blocked(context, retry_after or 57)
+      response = answers.blocked(context, retry_after or RETRY_AFTER)
     elseif effect.code then
-      response = answers.error(context, effect.code,
-        { status = effect.status, message = effect.message })
+      response = answers.error(context, effect.code, { status = effect.status,
+        message = effect.message, retry_after = effect.status == 429 and RETRY_AFTER or nil })
     else
       response = answers.plain(context, effect.status, { message = effect.message or "no" })
     end
@@ -235,6 +273,9 @@ function M.spoil(rule, context, response, base_url)
     response.headers["Location"] = FOREIGN .. location:sub(#base_url + 1)
   end
   for name, value in pairs(effect.headers or {}) do response.headers[name] = value or nil end
+  if effect.page and response.status == 200 then
+    response.body = pages[effect.page](response.body, base_url)
+  end
   response.body = effect.body or response.body
   response.delay = rule.delay
   response.wire = effect.wire

@@ -1,6 +1,7 @@
--- A small HTTP/1.1 server on luv for loopback: it reads requests whole and within bounds, hands them to
--- a handler, and can break an answer on the wire in every way a network can. The emulator serves with
--- it, and the specs of the transport use it as their fault server. No TLS, no pipelining.
+-- A small HTTP/1.1 server on luv for loopback: it reads requests whole and within bounds, hands
+-- them to a handler, and can break an answer on the wire in every way a network can. The emulator
+-- serves with it, and the specs of the transport use it as their fault server. No TLS, no
+-- pipelining.
 
 local M = {}
 
@@ -16,7 +17,8 @@ local REASONS = {
   [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout",
 }
 
---- What can go wrong on the wire, after the request was read whole (so that the handler has applied it).
+--- What can go wrong on the wire, after the request was read whole (so that the handler has applied
+--- it).
 ---@alias WireFault
 ---| "fin"             # the connection is closed in good order, without an answer
 ---| "close_before"    # the same; the word of fault scripts for a request that was not applied
@@ -122,7 +124,8 @@ end
 local function read_headers(head)
   local request = { headers = {} }
   local first, rest = head:match("^([^\r\n]*)\r\n(.*)$")
-  request.method, request.path, request.version = (first or ""):match("^(%u+) (%S+) HTTP/(1%.[01])$")
+  request.method, request.path, request.version =
+    (first or ""):match("^(%u+) (%S+) HTTP/(1%.[01])$")
   if not request.method then return nil end
   for line in rest:gmatch("([^\r\n]+)\r\n") do
     local name, value = line:match("^([^%s:]+):[ \t]*(.-)[ \t]*$")
@@ -266,8 +269,8 @@ Server.__index = Server
 --- A server that is not listening yet.
 ---@param options { uv: table, handler: fun(request: table, respond: fun(response: table)),
 ---  on_head: nil|fun(request: table): WireFault|nil }
----  handler: `request` has method, path (with its query), headers (names in small letters), body and
----  connection (its number); `respond` takes { status, headers, body, wire = WireFault|nil,
+---  handler: `request` has method, path (with its query), headers (names in small letters), body
+---  and connection (its number); `respond` takes { status, headers, body, wire = WireFault|nil,
 ---  delay = seconds|nil } and may be called later. on_head: a fault before the body was read.
 ---@return table server
 function M.new(options)

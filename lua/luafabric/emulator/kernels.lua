@@ -89,6 +89,7 @@ function M.new(options)
     if run.stopped then return { status = "Cancelled" } end
     return { status = "Failed", failure_reason = { errorCode = "JobInstanceStatusFailed",
       message = run.too_long and "the notebook's result is too large"
+        or not run.process and "the emulator could not start Python: " .. run.how
         or ("the notebook's process ended early (%s)"):format(run.how) } }
   end
 
@@ -96,7 +97,7 @@ function M.new(options)
     if not run.how or not run.eof then return end
     if run.timer then run.timer:close() end
     if not run.input:is_closing() then run.input:close() end
-    remove(uv, run.scratch)
+    if run.scratch then remove(uv, run.scratch) end
     by_job[run.job_id] = nil
     kernels.count = kernels.count - 1
     options.on_end(run.job_id, result_of(run))
@@ -126,33 +127,41 @@ function M.new(options)
     run.output[#run.output + 1] = chunk
   end
 
-  --- Run a notebook; on_end says how it ended, always later.
-  ---@param job table  as service:take_started gives it, with definition.path
-  function kernels.start(job)
-    local scratch = assert(uv.fs_mkdtemp(uv.os_tmpdir() .. "/luafabric-run-XXXXXX"))
-    local run = { job_id = job.job_id, scratch = scratch, output = {}, size = 0,
-      input = uv.new_pipe(false), output_pipe = uv.new_pipe(false) }
-    by_job[job.job_id] = run
-    kernels.count = kernels.count + 1
-    local message
-    run.process, message = uv.spawn(options.python, {
+  --- A run that could not begin ends soon, as all others do: later.
+  local function give_up(run, message)
+    run.how, run.eof = tostring(message), true
+    run.output_pipe:close()
+    run.timer = uv.new_timer()
+    run.timer:start(0, 0, function() settle(run) end)
+  end
+
+  local function launch(run)
+    return uv.spawn(options.python, {
       args = python_runner.arguments, stdio = { run.input, run.output_pipe, 2 }, detached = true,
-      env = environment(uv, scratch, options.hidden),
+      env = environment(uv, run.scratch, options.hidden),
     }, function(code, signal)
       run.process:close()
       run.how = signal ~= 0 and ("signal %d"):format(signal) or ("exit status %d"):format(code)
       settle(run)
     end)
-    if not run.process then
-      run.how, run.eof = tostring(message), true
-      run.output_pipe:close()
-      run.timer = uv.new_timer()
-      run.timer:start(0, 0, function() settle(run) end)
-      return
-    end
+  end
+
+  --- Run a notebook; on_end says how it ended, always later.
+  ---@param job table  as service:take_started gives it, with definition.path
+  function kernels.start(job)
+    local scratch, message = uv.fs_mkdtemp(uv.os_tmpdir() .. "/luafabric-run-XXXXXX")
+    local run = { job_id = job.job_id, scratch = scratch, output = {}, size = 0,
+      input = uv.new_pipe(false), output_pipe = uv.new_pipe(false) }
+    by_job[job.job_id] = run
+    kernels.count = kernels.count + 1
+    if not scratch then return give_up(run, message) end
+    local task
+    task, message = json.encode { notebook = job.definition.path, body = job.body,
+      source = job.source, scratch = scratch }
+    if not task then return give_up(run, message) end
+    run.process, message = launch(run)
+    if not run.process then return give_up(run, message) end
     run.output_pipe:read_start(function(_, chunk) read_output(run, chunk) end)
-    local task = assert(json.encode { notebook = job.definition.path, body = job.body,
-      source = job.source, scratch = scratch })
     run.input:write(("%d\n%s%s\n"):format(#python_runner.source, python_runner.source, task))
   end
 

@@ -4,7 +4,7 @@ local json = require "luafabric.json"
 
 local M = {}
 
-local MAX_READ = 4 * 1024 * 1024 -- for the metadata; larger notebooks are served all the same
+local MAX_READ = 32 * 1024 * 1024 -- Fabric's limit; a larger one is listed, and refused when run
 
 local function entries(uv, directory)
   local scan, message = uv.fs_scandir(directory)
@@ -22,11 +22,10 @@ end
 
 --- The compute that a notebook's metadata says, as Fabric writes it; nil where it says none, and
 --- then any compute is accepted.
----@param text string  of the .ipynb
+---@param document table  of the .ipynb
 ---@return "Spark"|"Jupyter"|"DataWarehouse"|nil
-function M.compute_of(text)
-  local document = json.decode(text)
-  local metadata = type(document) == "table" and document.metadata
+function M.compute_of(document)
+  local metadata = document.metadata
   if type(metadata) ~= "table" then return nil end
   local names = {}
   for _, group in ipairs { "kernel_info", "kernelspec", "microsoft" } do
@@ -44,21 +43,30 @@ function M.compute_of(text)
   return nil
 end
 
+--- A notebook as JSON; an empty table where it is too large to be one of Fabric's.
 local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return "" end
+  local file, problem = io.open(path, "rb")
+  if not file then return nil, ("%s: it cannot be read"):format(problem) end
   local text = file:read(MAX_READ + 1) or ""
   file:close()
-  return #text <= MAX_READ and text or ""
+  if #text > MAX_READ then return {} end
+  local document, message = json.decode(text)
+  if type(document) == "table" and type(document.cells) == "table" then return document end
+  return nil, ("%s is not a notebook: %s"):format(path, message
+    or "it is JSON, but has no list of cells (format 4)")
 end
 
 local function notebooks_in(uv, directory)
   local notebooks = {}
-  for _, entry in ipairs(entries(uv, directory) or {}) do
+  local list, message = entries(uv, directory)
+  if not list then return nil, ("%s cannot be read: %s"):format(directory, message) end
+  for _, entry in ipairs(list) do
     local name = entry.name:match("^(.+)%.ipynb$")
     if name and entry.type == "file" and json.encode(name) then
       local path = directory .. "/" .. entry.name
-      notebooks[#notebooks + 1] = { name = name, path = path, compute = M.compute_of(read(path)) }
+      local document, problem = read(path)
+      if not document then return nil, problem .. "; mend it, or move it away" end
+      notebooks[#notebooks + 1] = { name = name, path = path, compute = M.compute_of(document) }
     end
   end
   return notebooks
@@ -82,7 +90,9 @@ function M.discover(uv, directory)
   local workspaces, count, astray = {}, 0, false
   for _, entry in ipairs(list) do
     if entry.type == "directory" and json.encode(entry.name) then
-      local notebooks = notebooks_in(uv, root .. "/" .. entry.name)
+      local notebooks
+      notebooks, message = notebooks_in(uv, root .. "/" .. entry.name)
+      if not notebooks then return nil, message end
       count = count + #notebooks
       if #notebooks > 0 then
         workspaces[#workspaces + 1] = { name = entry.name, notebooks = notebooks }

@@ -106,7 +106,8 @@ def parameters():
 
 
 def inject(notebook, values):
-    """As papermill does: a cell after the one tagged `parameters`, or the first."""
+    """As papermill does: a cell after the first one tagged `parameters`, or at the top; one that
+    was injected before gives way."""
     import nbformat
     if not values:
         return
@@ -117,11 +118,12 @@ def inject(notebook, values):
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["injected-parameters"]})
     if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):
         cell.pop("id", None)
-    place = 0
-    for index, other in enumerate(notebook.cells):
-        if "parameters" in other.metadata.get("tags", []):
-            place = index + 1
-    notebook.cells.insert(place, cell)
+    def tagged(tag):
+        return [i for i, c in enumerate(notebook.cells) if tag in c.metadata.get("tags", [])]
+
+    for index in reversed(tagged("injected-parameters")):
+        del notebook.cells[index]
+    notebook.cells.insert((tagged("parameters") or [-1])[0] + 1, cell)
 
 
 PRELUDE = r'''

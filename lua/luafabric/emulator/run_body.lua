@@ -133,7 +133,8 @@ local function read_list(list)
     if parameter.value == nil then return nil, path .. ".value: required" end
     message = check(parameter.value, path .. ".value")
     if message then return nil, message end
-    if parameter.name == "" or #parameter.name > 256 then
+    local characters = select(2, parameter.name:gsub("[^\128-\191]", ""))
+    if parameter.name == "" or characters > 256 then
       return nil, path .. ".name: 1 to 256 characters"
     end
     if seen[parameter.name:lower()] then
@@ -191,6 +192,7 @@ function M.read(body, contract)
   if body == nil or body == "" then return { parameters = {} } end
   local request, message = json.decode(body)
   if request == nil then return nil, "The request body is not JSON: " .. tostring(message) end
+  if not json.encode(body) then return nil, "The request body is not UTF-8" end
   if request == json.null then return { parameters = {} } end
   if not object(request) then return nil, "The request body is not a JSON object" end
   local execution = request.executionData

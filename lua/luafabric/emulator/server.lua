@@ -22,12 +22,16 @@ local function load_luv()
     .. "luarocks install luv"
 end
 
+local function first_line(message)
+  return tostring(message):match("^[^\n]*")
+end
+
 local function load_faults(given)
   if given == nil or type(given) == "table" then return given end
   local chunk, message = loadfile(given)
-  if not chunk then return nil, "the fault script cannot be read: " .. tostring(message) end
+  if not chunk then return nil, "the fault script cannot be read: " .. first_line(message) end
   local ran, script = pcall(chunk)
-  if not ran then return nil, "the fault script failed: " .. tostring(script) end
+  if not ran then return nil, "the fault script failed: " .. first_line(script) end
   if type(script) ~= "table" then
     return nil, ("%s returned a %s; a fault script returns a list of rules, as in return "
       .. '{ { at = "submit", fault = 503 } }'):format(given, type(script))
@@ -70,7 +74,7 @@ local function prepare(options)
   if message then return nil, message end
   local checked
   checked, message = pcall(faults.new, script)
-  if not checked then return nil, message end
+  if not checked then return nil, "the fault script is wrong: " .. tostring(message) end
   local seconds, microseconds = uv.gettimeofday()
   return { uv = uv, python = python, service = service.new {
     workspaces = workspaces, faults = script, token = token, settings = settings_of(options),
@@ -179,6 +183,14 @@ local function serve(world, options)
   return true
 end
 
+--- Closes what is still open: luv crashes when Lua ends over open handles.
+local function close_handles(uv)
+  uv.walk(function(handle)
+    if not handle:is_closing() then handle:close() end
+  end)
+  uv.run()
+end
+
 local function say_ready(url)
   io.stdout:write("emulator ready on ", url, "\n")
   io.stdout:flush()
@@ -212,6 +224,7 @@ function M.run(options)
   world.handles, world.lifeline, world.token_env = {}, given.lifeline, given.token_env
   local served
   served, message = serve(world, given)
+  close_handles(world.uv)
   if served then return 0 end
   on_failure(message)
   return 2

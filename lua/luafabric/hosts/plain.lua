@@ -1,6 +1,6 @@
 --- The host for a program that has no event loop of its own: the command, scripts, cron jobs. It
---- waits in luafabric.curl, on the one descriptor that libcurl's sockets, signals and child processes
---- come in through.
+--- waits in luafabric.curl, on the one descriptor that libcurl's sockets, signals and the ends of
+--- child processes come in through.
 
 local core = require "luafabric.core"
 local curl = require "luafabric.curl"

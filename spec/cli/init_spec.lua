@@ -1,0 +1,47 @@
+-- The command's outermost layer: whatever happens inside is one sentence and one document.
+
+local capture = require "spec.cli.capture"
+local cli = require "luafabric.cli"
+local json = require "luafabric.json"
+
+describe("a mistake inside of the command", function()
+  local loaded
+
+  before_each(function()
+    loaded = package.loaded["luafabric.cli.notebook_run"]
+  end)
+  after_each(function()
+    package.loaded["luafabric.cli.notebook_run"] = loaded
+  end)
+
+  local function main(run, ...)
+    package.loaded["luafabric.cli.notebook_run"] = { run = run }
+    local arguments = { "notebook", "run", "W", "N", ... }
+    return capture.run({}, function() return cli.main(arguments) end)
+  end
+
+  it("is no stack trace", function()
+    local function boom() error("boom\nstack traceback:\n\t[C]: in ?", 0) end
+    local code, out, err = main(boom)
+    assert.are.same({ 1, "", "luafabric: internal error: boom\n" }, { code, out, err })
+    code, out = main(boom, "--output", "json")
+    local value = assert(json.decode(out))
+    assert.are.same({ 1, json.null, { kind = "raised", message = "internal error: boom" } },
+      { code, value.outcome, value.error })
+  end)
+
+  it("names a Lua module that is missing, and what to do", function()
+    local code, out, err = main(function() require "no.such.module" end)
+    assert.are.same({ 2, "", "luafabric: the Lua module no.such.module is missing: install it " ..
+      "(luarocks install no.such.module)\n" }, { code, out, err })
+  end)
+
+  it("in the words of a usage error is one document, too", function()
+    local code, out, err = capture.run({}, function()
+      return cli.main { "notebook", "run", "W", "--output", "json", "--nope" }
+    end)
+    assert.are.equal(2, code)
+    assert.are.equal("usage", assert(json.decode(out)).error.kind)
+    assert.matches("^luafabric: unknown option '%-%-nope'\nluafabric %-%-help", err)
+  end)
+end)
