@@ -1,6 +1,7 @@
 -- From the start of the command to the first byte of its POST: on loopback, and over TLS with the
 -- system's whole bundle of certificates (through nginx, whose forwarding is in the figure). Beside
--- it, the start of the interpreter alone. Medians of 21.
+-- it a C program that does nothing but POST with libcurl (bench/bare_post.c), and the start of the
+-- interpreter alone: what loading them costs on this machine. Medians of 21 alternating rounds.
 
 local core = require "luafabric.core"
 local machine = require "bench.machine"
@@ -30,39 +31,45 @@ local nginx = require("spec.support.nginx").start(port)
 local bundle = nginx.dir .. "/bundle.pem"
 os.execute(("cat /etc/ssl/certs/ca-certificates.crt %s > %s"):format(nginx.ca_file, bundle))
 
-local function first_byte(endpoint)
-  local times = {}
-  for index = 1, TIMES do
-    local started = core.monotonic()
-    local child = assert(core.spawn { stdout = "null", stderr = "null",
-      args = { "build/bin/luafabric", "notebook", "run", id .. "1", id .. "2", "--no-wait" },
-      env = { LUAFABRIC_ENDPOINT = endpoint, LUAFABRIC_TOKEN = "token",
-        LUAFABRIC_CA_FILE = bundle },
-    })
-    times[index] = (tonumber(read_line()) - started) * 1000
-    local how = child:wait(10)
-    assert(how and how.code == 0, "the command failed")
-    child:close()
-  end
-  return machine.median(times)
+--- Milliseconds from the start of a program to the first byte that the server got from it.
+local function first_byte(args, env)
+  local started = core.monotonic()
+  local child = assert(core.spawn { args = args, env = env, stdout = "null", stderr = "null" })
+  local elapsed = tonumber(read_line()) - started
+  local how = child:wait(10)
+  assert(how and how.code == 0, args[1] .. " failed")
+  child:close()
+  return elapsed * 1000
+end
+
+local function command(endpoint)
+  return first_byte({ "build/bin/luafabric", "notebook", "run", id .. "1", id .. "2", "--no-wait" },
+    { LUAFABRIC_ENDPOINT = endpoint, LUAFABRIC_TOKEN = "token", LUAFABRIC_CA_FILE = bundle })
+end
+
+local function bare(endpoint)
+  return first_byte { "build/bin/bare_post", endpoint .. "/workspaces", bundle }
 end
 
 local function start_only()
-  local times = {}
-  for index = 1, TIMES do
-    local started = core.monotonic()
-    local child = assert(core.spawn { args = { "lua5.4", "-e", "" } })
-    child:wait(10)
-    times[index] = (core.monotonic() - started) * 1000
-    child:close()
-  end
-  return machine.median(times)
+  local started = core.monotonic()
+  local child = assert(core.spawn { args = { "lua5.4", "-e", "" } })
+  child:wait(10)
+  child:close()
+  return (core.monotonic() - started) * 1000
 end
 
-print(("lua5.4 -e ''                  %6.1f ms"):format(start_only()))
-print(("first byte, loopback          %6.1f ms   (target 10)")
-  :format(first_byte(("http://127.0.0.1:%d/v1"):format(port))))
-print(("first byte, TLS, whole bundle %6.1f ms   (target 35)")
-  :format(first_byte(nginx.url .. "/v1")))
+local interpreter = {}
+for index = 1, TIMES do interpreter[index] = start_only() end
+print(("start of lua5.4 alone       %6.1f ms"):format(machine.median(interpreter)))
+for _, row in ipairs {
+  { "loopback", ("http://127.0.0.1:%d/v1"):format(port), 10 },
+  { "TLS, whole bundle", nginx.url .. "/v1", 35 },
+} do
+  local ours, theirs = {}, {}
+  for index = 1, TIMES do ours[index], theirs[index] = command(row[2]), bare(row[2]) end
+  print(("first byte, %-18s %6.1f ms (target %d), bare libcurl in C %6.1f ms"):format(row[1],
+    machine.median(ours), row[3], machine.median(theirs)))
+end
 nginx.close()
 server:close()

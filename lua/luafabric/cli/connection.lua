@@ -18,7 +18,9 @@ Connection.__index = Connection
 ---@param options table  of the command line: endpoint, local_dir, route
 ---@return table connection  with `loop`
 function M.new(options)
-  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM", "PIPE" } }
+  local ca_file = os.getenv("LUAFABRIC_CA_FILE")
+  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM", "PIPE" },
+    ca_file = ca_file ~= "" and ca_file or nil }
   return setmetatable({ options = options, loop = require("luafabric.tasks").new(host) },
     Connection)
 end

@@ -151,6 +151,7 @@ function verdicts.cannot_send(self, completion)
     message = ("%s was not submitted: %s%s"):format(words.name(self.run),
       tostring(completion.failure.message or code), code == "tls"
         and ". If a company's own authority signs the connection, give its certificates as ca_file"
+          .. " (for the command: LUAFABRIC_CA_FILE)"
         or "") }
 end
 
