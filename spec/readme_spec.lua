@@ -37,8 +37,9 @@ describe("the README #process", function()
 
   -- Lua snippets share what the first of them defines.
   local function run_lua(name, ...)
-    local parts = {}
-    for _, part in ipairs { ..., name } do parts[#parts + 1] = snippets[part] end
+    local names, parts = { ... }, {}
+    names[#names + 1] = name
+    for _, part in ipairs(names) do parts[#parts + 1] = snippets[part] end
     local path = scratch .. "/" .. name .. ".lua"
     write(path, table.concat(parts, "\n"))
     return run(name, nil, "lua5.4 '" .. path .. "'\n")
@@ -98,8 +99,9 @@ describe("the README #process", function()
   end)
 
   it("has no snippet that no spec runs", function()
-    assert.are.same(
-      { "./dev demo     # a real notebook on the local emulator; no Azure account needed" }, unnamed)
+    local commands = "./dev demo     # a real notebook on the local emulator; no Azure account " ..
+      "needed"
+    assert.are.same({ commands }, unnamed)
     for name in pairs(snippets) do
       assert(seen[name] or elsewhere[name], "nothing runs the README's snippet '" .. name .. "'")
     end

@@ -7,33 +7,32 @@ local DEFAULT_CONCURRENCY = 10
 
 local known_options = { max_concurrency = true, client = true, host = true }
 
---- What one item came to. The item has a task of its own, which keeps its error from the others.
-local function run_item(state, loop, index)
-  local ok, result, err = loop:spawn(state.fn, state.items[index], index):join()
-  if ok then
-    state.results[index], state.errors[index] = result, err
-  else
-    state.errors[index] = result
-  end
+--- The item's own task, which keeps its error from the others. The permit goes back when the task
+--- ends, however it does.
+local function run_item(state, index)
+  state.permits:acquire()
+  return state.fn(state.items[index], index)
 end
 
-local function work(state, loop)
-  while state.next <= state.count do
-    local index = state.next
-    state.next = index + 1
-    run_item(state, loop, index)
-  end
-end
-
+--- Tasks are made one by one, as there is room: a task that waits for its turn would take memory.
 local function run_all(state)
   local _, loop = tasks.current()
-  local workers = {}
-  for number = 1, math.min(state.workers, state.count) do
-    workers[number] = loop:spawn(work, state, loop)
+  state.permits = loop:semaphore(state.most)
+  local started = {}
+  for index = 1, state.count do
+    state.permits:acquire()
+    state.permits:release()
+    started[index] = loop:spawn(run_item, state, index)
+    tasks.yield() -- it takes the permit
   end
-  for _, worker in ipairs(workers) do
-    local ok, err = worker:join()
-    if not ok then error(err, 0) end
+  for index, task in ipairs(started) do
+    local ok, result, err = task:join()
+    if ok then
+      state.results[index], state.errors[index] = result, err
+    else
+      state.errors[index] = result
+    end
+    started[index] = false
   end
   return state.results, state.errors
 end
@@ -79,7 +78,7 @@ return function(items, options, fn)
   if options == nil then options = {} end
   local most = check(items, options, fn)
   local count = items.n or #items
-  local state = { items = items, fn = fn, count = count, next = 1, workers = most,
+  local state = { items = items, fn = fn, count = count, most = most,
     results = { n = count }, errors = { n = count } }
   return tasks.blocking(host_factory(options), run_all, state)
 end

@@ -114,6 +114,14 @@ describe("the exit value", function()
     end
   end)
 
+  it("is not missed by a run that failed", function()
+    local run, world = run_with({ status = "Failed" },
+      { faults = { { at = "instance", number = "every", fault = 404 } } })
+    assert.equal("failed", run.outcome)
+    assert.is_nil(run.warnings)
+    assert.equal(2, #world.asked("instance"))
+  end)
+
   it("can be read later", function()
     local run = run_with({ status = "Completed", exit_value = "x" },
       { faults = { { at = "instance", number = { 1, 6 }, fault = 404 } } })
@@ -141,6 +149,20 @@ describe("cancel", function()
     assert.is_true(world.host.now() >= 10)
     assert.is_true(run:cancel())
     assert.equal(1, #world.asked("cancel"))
+  end)
+
+  it("is looked after soon, although a look was on its way when it was sent", function()
+    local world = worlds.new { seconds = 5000, faults = { { at = "status", number = 1,
+      delay = 5 } } }
+    local client = world.client()
+    world.run(function(loop)
+      local run = client:submit_notebook(ingest())
+      loop:spawn(function() run:wait() end)
+      while #world.asked("status") == 0 do require("luafabric.tasks").sleep(1) end
+      local at = world.host.now()
+      assert.is_true(run:cancel { wait = true })
+      assert.is_true(world.host.now() - at < 20)
+    end)
   end)
 
   it("returns at once where nobody wants to wait", function()

@@ -116,6 +116,19 @@ describe("a name", function()
     end
   end)
 
+  it("is found however often the quota holds the list back", function()
+    local world = worlds.new { faults = { { at = "workspaces", number = { 1, 9 }, fault = 429,
+      retry_after = 20 } } }
+    assert.equal(world.ws, world.client():find_workspace("Sales"))
+    assert.is_true(world.host.now() >= 180)
+    world = worlds.new { faults = { { at = "workspaces", number = "every", fault = 429,
+      retry_after = 20 } } }
+    local id, err = world.client():find_workspace("Sales")
+    assert.is_nil(id)
+    assert.equal("throttled", err.kind)
+    assert.is_true(world.host.now() <= 600)
+  end)
+
   it("ends where a list goes round in a circle, or is none", function()
     for body, words in pairs { ['{"value":[],"continuationToken":"a"}'] = "in a circle",
       ['{"value":5}'] = "without a list", ["[]"] = "without a list", ["<html>"] = "not JSON" } do

@@ -105,6 +105,21 @@ describe("a submission that was accepted without an id", function()
     assert.equal(0, #world.told("submitted"))
   end)
 
+  it("is looked for without a word that would say that nothing was started", function()
+    local world = worlds.new { faults = { { at = "submit", fault = "no_id" },
+      { at = "list", number = { 1, 3 }, fault = 429, retry_after = 1 } } }
+    assert.truthy(world.client():submit_notebook(ingest()).job_id)
+    assert.same({}, world.told("waiting"))
+    assert.is_true(#world.asked("list") > 3)
+  end)
+
+  it("is not looked for again where the list is forbidden", function()
+    local world = worlds.new { faults = { { at = "submit", fault = "no_id" },
+      { at = "list", number = "every", fault = "InsufficientPrivileges" } } }
+    assert.equal("unknown", world.client():run_notebook(ingest()).outcome)
+    assert.equal(1, #world.asked("list"))
+  end)
+
   it("is found over lost answers of the list", function()
     local world = worlds.new { faults = { { at = "submit", fault = "no_id" },
       { at = "list", number = { 1, 3 }, fault = 503 } } }
@@ -230,7 +245,8 @@ describe("a submission that cannot be sent", function()
     assert.equal("network", err.kind)
     assert.equal("no", err.sent)
     assert.equal("https://api.fabric.microsoft.com/v1 could not be reached, so Sales/Ingest was "
-      .. "not submitted: no way to connect", err.message)
+      .. "not submitted: no way to connect; check the network, the endpoint and the proxy",
+      err.message)
     assert.is_true(world.host.now() <= 30)
     assert.is_true(#world.asked("submit") > 2)
     assert.equal("network", world.told("waiting")[1].cause)
@@ -283,6 +299,18 @@ describe("a refused token", function()
     assert.equal(2, #sent)
     assert.equal("Bearer t1", sent[1].headers.Authorization)
     assert.equal("Bearer t2", sent[2].headers.Authorization)
+  end)
+
+  it("is renewed again after a wait for the quota, in which it may have expired", function()
+    local answers, count = { 401, 429, 401 }, 0
+    local world = worlds.new { handle = function(request)
+      if request.purpose ~= "submit" then return nil end
+      count = count + 1
+      return answers[count] and { status = answers[count], headers = { ["Retry-After"] = "9" } }
+    end }
+    local run = world.client({ credential = renewing() }):run_notebook(ingest())
+    assert.equal("succeeded", run.outcome)
+    assert.equal("Bearer t3", world.asked("submit")[4].headers.Authorization)
   end)
 
   it("is an error after the second refusal", function()

@@ -208,6 +208,22 @@ describe("the wait for runs of one notebook", function()
     end
   end)
 
+  it("does not ask for a new run that the list lacks, before it is due", function()
+    local world = worlds.new { seconds = 300, settings = { visibility_lag = { list = 50 } } }
+    local client = world.client()
+    world.run(function()
+      local one = client:submit_notebook(ingest())
+      require("luafabric.tasks").sleep(50)
+      local two = client:submit_notebook(ingest())
+      one:wait()
+      two:wait()
+      assert.is_true(world.times("list")[1] < 70)
+      for _, request in ipairs(world.asked("status")) do
+        assert.is_true(request.at >= 110 or not request.url:find(two.job_id, 1, true))
+      end
+    end)
+  end)
+
   it("goes on over lists that fail", function()
     for _, fault in ipairs { 503, "fin", 429, { status = 200, body = "[]" },
       { status = 200, body = '{"value":[],"continuationToken":"round"}' } } do
@@ -269,6 +285,20 @@ describe("the wait for runs of several notebooks", function()
     assert.is_true(times[2] >= times[1] + 300)
   end)
 
+  it("ends with the last wait, although runs go on", function()
+    local world = worlds.new { seconds = 5000 }
+    local client = world.client()
+    world.run(function()
+      local run = client:submit_notebook(ingest())
+      assert.is_nil((run:wait { timeout = 200 }))
+      local asked = #world.asked()
+      require("luafabric.tasks").sleep(2000)
+      assert.equal(asked, #world.asked())
+      assert.equal(run, run:wait())
+      assert.equal("succeeded", run.outcome)
+    end)
+  end)
+
   it("ends with the last who waits: a task that was cancelled is not waited for", function()
     local world = worlds.new { seconds = 5000 }
     local client = world.client()
@@ -297,6 +327,18 @@ describe("a run object", function()
     local asked = #world.asked()
     assert.equal(run, run:wait())
     assert.equal(asked, #world.asked())
+  end)
+
+  it("keeps in the next call what Fabric said in the last", function()
+    local world = worlds.new { seconds = 500 }
+    local run = world.client():submit_notebook(ingest())
+    run:wait { timeout = 70 }
+    local first = world.asked("status")[1]
+    local answer = world.service:handle({ method = "GET", url = first.url,
+      headers = { Authorization = "Bearer x" } }, first.wall)
+    run:wait()
+    local hint = tonumber(answer.headers["Retry-After"])
+    assert.is_true(world.asked("status")[2].at >= first.at + hint)
   end)
 
   it("has its fields and says what it is", function()

@@ -2,7 +2,6 @@
 --- cancel (Microsoft's notebook/swagger.json and platform/swagger.json). Pure.
 
 local core = require "luafabric.core"
-local json = require "luafabric.json"
 local request = require "luafabric.api.request"
 local response = require "luafabric.api.response"
 
@@ -92,7 +91,7 @@ function M.read_instance(value)
   for name, field in pairs(value) do
     if text_fields[name] then
       row[text_fields[name]] = response.text(field, MAX_STATUS)
-    elseif not read_elsewhere[name] and field ~= json.null then
+    elseif not read_elsewhere[name] and field ~= core.null then
       row.more = row.more or {}
       row.more[name] = field
     end

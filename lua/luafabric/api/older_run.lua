@@ -1,7 +1,7 @@
 --- The older body of a run request, for the generic route: `executionData` with a map of parameters
---- and a Spark session's `configuration` (fabric-docs, notebook-public-api.md, and the traffic that
---- Microsoft's fabric-cli recorded). What it cannot say is refused, since that route takes the newer
---- shape with a 202 and ignores it. The encoder of the typed route checks and writes the values.
+--- and a Spark session's `configuration` (fabric-docs, notebook-public-api.md, and traffic that was
+--- recorded for Microsoft's fabric-cli). What it cannot say is refused, since that route takes the
+--- newer shape with a 202 and ignores it. The encoder of the typed route checks and writes values.
 --- Pure.
 
 local core = require "luafabric.core"

@@ -3,13 +3,17 @@
 
 local core = require "luafabric.core"
 local errors = require "luafabric.errors"
-local json = require "luafabric.json"
 
 local M = {}
 
 local MAX_CODE, MAX_MESSAGE, MAX_QUOTE = 200, 1000, 120 -- bytes
 local MAX_ERROR_BODY = 256 * 1024
 local MAX_DETAILS = 20
+
+-- Loaded when there is something to read: the first request goes out before.
+local function decode(text)
+  return require("luafabric.json").decode(text)
+end
 
 --- A text of others as one line of at most `longest` bytes, cut between characters; nil when it is
 --- none, or empty.
@@ -28,11 +32,11 @@ function M.text(value, longest)
   return line
 end
 
---- A value without json.null.
+--- A value without null.
 ---@param value any
 ---@return any
 function M.present(value)
-  if value == json.null then return nil end
+  if value == core.null then return nil end
   return value
 end
 
@@ -56,7 +60,7 @@ end
 ---@return table|nil value
 ---@return string|nil message
 function M.object(completion)
-  local value, message = json.decode(completion.body or "")
+  local value, message = decode(completion.body or "")
   if type(value) == "table" then return value end
   return nil, message or "not a JSON object"
 end
@@ -83,7 +87,7 @@ end
 ---  more_details: table|nil, related_resource: table|nil }
 function M.error_fields(completion)
   local headers, body = completion.headers or {}, completion.body or ""
-  local value = #body <= MAX_ERROR_BODY and json.decode(body) or nil
+  local value = #body <= MAX_ERROR_BODY and decode(body) or nil
   local found = { code = M.text(headers["x-ms-public-api-error-code"], MAX_CODE),
     request_id = M.request_id(completion) }
   if type(value) ~= "table" then

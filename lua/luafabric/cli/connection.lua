@@ -7,7 +7,6 @@ local errors = require "luafabric.errors"
 local M = {}
 
 local STARTED_EMULATOR_END = 8 -- seconds it has to end its kernels
-local LOCAL_FLOOR = 0.5 -- seconds between two looks: nobody shares this emulator
 
 local Connection = {}
 Connection.__index = Connection
@@ -33,8 +32,7 @@ function Connection:start_emulator()
     on_start = function(started) self.emulator = started end,
   }
   if not process then return nil, endpoint end
-  return { endpoint = endpoint, credential = require("luafabric.credentials").token(token),
-    poll_floor = LOCAL_FLOOR }
+  return { endpoint = endpoint, credential = require("luafabric.credentials").token(token) }
 end
 
 local function remote(options)

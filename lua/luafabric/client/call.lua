@@ -4,7 +4,6 @@
 
 local errors = require "luafabric.errors"
 local origin = require "luafabric.origin"
-local pages = require "luafabric.api.pages"
 local response = require "luafabric.api.response"
 local retry = require "luafabric.policy.retry"
 local tasks = require "luafabric.tasks"
@@ -102,6 +101,9 @@ end
 local kinds = { [401] = "unauthorized", [403] = "unauthorized", [404] = "not_found",
   [410] = "not_found", [429] = "throttled", [430] = "capacity" }
 
+--- What to do where nothing could be sent.
+M.NETWORK_ADVICE = "check the network, the endpoint and the proxy"
+
 --- The error of a safe call that did not succeed.
 ---@param completion table
 ---@param what string  what was tried: "the list of workspaces could not be read"
@@ -110,7 +112,8 @@ function M.failed(completion, what)
   local failure, status = completion.failure, completion.status
   if failure then
     return errors.new { kind = "network", status = status, sent = completion.sent,
-      message = ("%s: %s"):format(what, tostring(failure.message or failure.code)) }
+      message = ("%s: %s%s"):format(what, tostring(failure.message or failure.code),
+        completion.sent == "no" and "; " .. M.NETWORK_ADVICE or "") }
   end
   local kind = kinds[status] or (status >= 400 and status < 500) and "rejected" or "platform"
   local tail
@@ -167,6 +170,7 @@ end
 ---@return boolean|nil ok
 ---@return luafabric.Error|nil err
 function M.each(client, make, visit, options)
+  local pages = require "luafabric.api.pages"
   local seen, token = {}, nil
   repeat
     local completion, err = M.safe(client, make(token), options)

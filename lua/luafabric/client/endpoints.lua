@@ -2,10 +2,7 @@
 --- or, when asked for, the one that Fabric names for it (private links). Fabric's word is taken for
 --- a subdomain of the configured host only, since the token goes there.
 
-local call = require "luafabric.client.call"
-local catalog = require "luafabric.api.catalog"
 local origin = require "luafabric.origin"
-local response = require "luafabric.api.response"
 
 local M = {}
 
@@ -36,6 +33,7 @@ local function accept(client, text)
   local parts, message = origin.parse(text)
   local problem = parts and distrust(client, parts) or not parts and message
   if problem then
+    local response = require "luafabric.api.response"
     client:emit { type = "warning", message = ("Fabric named %s as the workspace's endpoint, but "
       .. "%s; the configured endpoint is used"):format(response.text(text, 200) or "?", problem) }
     return client.endpoint
@@ -45,12 +43,13 @@ local function accept(client, text)
 end
 
 local function ask(client, workspace_id, deadline)
+  local call, catalog = require "luafabric.client.call", require "luafabric.api.catalog"
   local completion, err = call.safe(client, catalog.get_workspace(client.endpoint, workspace_id), {
     what = "the endpoint of workspace " .. workspace_id .. " could not be read",
     deadline = deadline,
   })
   if not completion then return nil, err end
-  local value = response.object(completion)
+  local value = require("luafabric.api.response").object(completion)
   local text = value and value.apiEndpoint
   if type(text) ~= "string" or text == "" then return client.endpoint end
   return accept(client, text)

@@ -9,6 +9,7 @@ local M = {}
 
 local DEFAULT_ENDPOINT = "https://api.fabric.microsoft.com/v1"
 local DEFAULT_FLOOR = 10 -- seconds between polls where the server says nothing, as Microsoft's CLI
+local LOOPBACK_FLOOR = 0.5 -- http is never Fabric itself, and has no quota to share
 local DEFAULT_SUBMIT_TIMEOUT = 1800 -- seconds
 
 -- Throughout: `level` is as for `error`, seen from the function that calls the one that has it.
@@ -22,7 +23,8 @@ local DEFAULT_SUBMIT_TIMEOUT = 1800 -- seconds
 ---@field route? "typed"|"generic"  how runs are submitted; generic where a tenant lacks the typed
 ---@field on_event? fun(event: table)  told of submitting, submitted, waiting, status_changed,
 ---  warning; plain, may not wait; when it raises it is not called again, see client.event_error
----@field poll_floor? number|string    shortest time between two looks at a run, default 10 s
+---@field poll_floor? number|string    shortest time between two looks at a run, default 10 s (0.5 s
+---  for an endpoint on this machine)
 ---@field workspace_endpoints? boolean|table<string, string>  true: Fabric names the endpoint of a
 ---  workspace (private links); a table: workspace id or name -> endpoint
 ---@field request_timeout? number|string  for one answer, default 60 s, for a submission 120 s
@@ -113,7 +115,8 @@ function M.read_client(options, level)
     on_event = check_type(options, "on_event", "function", inner),
     proxy = check_type(options, "proxy", "string", inner),
     ca_file = check_type(options, "ca_file", "string", inner),
-    poll_floor = check_duration(options, "poll_floor", inner) or DEFAULT_FLOOR,
+    poll_floor = check_duration(options, "poll_floor", inner)
+      or (endpoint:find("^http:") and LOOPBACK_FLOOR or DEFAULT_FLOOR),
     request_timeout = check_duration(options, "request_timeout", inner),
     connect_timeout = check_duration(options, "connect_timeout", inner),
     host_factory = check_type(options, "host", "function", inner),

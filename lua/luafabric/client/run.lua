@@ -2,19 +2,30 @@
 --- what was last learnt, its methods wait.
 
 local call = require "luafabric.client.call"
-local details = require "luafabric.client.details"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
-local jobs = require "luafabric.api.jobs"
 local nearest = require "luafabric.client.nearest"
 local news = require "luafabric.client.news"
-local polling = require "luafabric.policy.polling"
-local response = require "luafabric.api.response"
 local tasks = require "luafabric.tasks"
-local watcher = require "luafabric.client.watcher"
 local words = require "luafabric.client.words"
 
 local M = {}
+
+-- A run object is made before the run is submitted; what only its methods need is loaded by them,
+-- so that the submission does not wait for it.
+local function lazily(name)
+  return setmetatable({}, { __index = function(self, key)
+    local value = require(name)[key]
+    self[key] = value
+    return value
+  end })
+end
+
+local details = lazily "luafabric.client.details"
+local jobs = lazily "luafabric.api.jobs"
+local polling = lazily "luafabric.policy.polling"
+local response = lazily "luafabric.api.response"
+local watcher = lazily "luafabric.client.watcher"
 
 -- How long a cancel may take to show.
 local END_PATIENCE = 600 -- seconds

@@ -138,8 +138,8 @@ function verdicts.not_sent(self, completion)
   local limit = math.min(self.first_unsent + UNSENT_PATIENCE, self.deadline)
   if host.now() + pause > limit then
     return nil, errors.new { kind = "network", sent = "no", message =
-      ("%s could not be reached, so %s was not submitted: %s"):format(self.endpoint,
-        words.name(self.run), tostring(failure.message or failure.code)) }
+      ("%s could not be reached, so %s was not submitted: %s; %s"):format(self.endpoint,
+        words.name(self.run), tostring(failure.message or failure.code), call.NETWORK_ADVICE) }
   end
   wait(self, "network", pause)
   return "again"

@@ -60,10 +60,13 @@ function Watcher:add(run)
   self.wake:signal()
 end
 
---- The next poll of those that were asked for is in `delay` seconds.
+--- The next poll of those that were asked for is in `delay` seconds; what was to be later stays so,
+--- but a look that somebody wants sooner does not wait.
 function Watcher:schedule(group, polled, delay)
   local at = self.host.now() + delay
-  for _, run in ipairs(polled) do run.due = math.min(at, run.look_at or at) end
+  for _, run in ipairs(polled) do
+    run.due = math.min(math.max(at, run.due), run.look_at or math.huge)
+  end
   group.at = math.huge
   for run in pairs(group.rows) do
     if not run.outcome then group.at = math.min(group.at, run.due) end
