@@ -9,7 +9,8 @@ describe("a duration", function()
 
   it("is nothing else", function()
     local wrong = { "", "90", "h", "1 h", " 1h", "1h ", "1H", "5m1h", "30s30s", "-1s", "1h-5m",
-      "1e3s", "2 hours", "1w", ".5h", "1..5h", -1, 0 / 0, math.huge, true, {}, ("9"):rep(400) .. "d" }
+      "1e3s", "2 hours", "1w", ".5h", "1..5h", -1, 0 / 0, math.huge, true, {},
+      ("9"):rep(400) .. "d" }
     for _, given in ipairs(wrong) do
       local seconds, message = duration.parse(given)
       assert.is_nil(seconds, tostring(given))

@@ -76,7 +76,7 @@ static int count_descriptors (void) {
 static int has_handler (int number) {
   struct sigaction action;
   sigaction(number, NULL, &action);
-  return action.sa_handler != SIG_DFL;
+  return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
 }
 
 /* What the closed state left behind; NULL for nothing. */

@@ -73,6 +73,16 @@ end
 
 function Command:kill(name) assert(self.child:kill(name)) end
 
+--- Signal it again and again, as somebody does who has lost patience, until it ends.
+function Command:kill_until_end(name)
+  while self:pump() do
+    self.child:kill(name)
+    assert(core.monotonic() < self.deadline, "it does not end: " .. self.err)
+    self.child:wait(0.05)
+  end
+  return self:finish()
+end
+
 --- Wait for its end.
 ---@return table command  itself: code (nil after a signal), signal, out, err, document
 function Command:finish()

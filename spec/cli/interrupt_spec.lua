@@ -174,6 +174,11 @@ describe("an interruption while the run is on", function()
       { played.code, played.log, played.at })
   end)
 
+  it("that arrives twice at once is one", function()
+    local played = play { signals = { { 50, "TERM" }, { 50.1, "TERM" } } }
+    assert.are.same({ 60, "cancelled" }, { played.at, played.decision.run.outcome })
+  end)
+
   it("a second time detaches", function()
     local played = play { signals = { { 50 }, { 52 } } }
     assert.are.same({ 7, 52, true },

@@ -258,11 +258,21 @@ describe("the emulator's end #process", function()
     return tonumber(pids:match("^(%d+)")), tonumber(pids:match("(%d+)$"))
   end
 
+  --- An emulator whose temporary files are below a folder of its own.
+  local function start_below(folder)
+    local uv = require "spec.support.luv"
+    local before = os.getenv("TMPDIR")
+    shell.run("mkdir '" .. folder .. "'")
+    uv.os_setenv("TMPDIR", folder)
+    local emulator = start()
+    if before then uv.os_setenv("TMPDIR", before) else uv.os_unsetenv("TMPDIR") end
+    return emulator
+  end
+
   for _, signal in ipairs { "TERM", "INT", "KILL" } do
     it("by SIG" .. signal .. " ends its kernels and leaves no files", function()
       local scratch = shell.scratch()
-      local before = select(2, shell.run("ls -d ${TMPDIR:-/tmp}/luafabric-run-*"))
-      local emulator = start()
+      local emulator = start_below(scratch .. "/tmp")
       local kernel, sleeper = asleep(emulator, scratch .. "/pids")
       emulator.child:kill(signal)
       local ended = emulator.child:wait(15)
@@ -271,7 +281,7 @@ describe("the emulator's end #process", function()
         return not alive(kernel) and not alive(sleeper)
       end, "an orphan is left")
       eventually(function()
-        return select(2, shell.run("ls -d ${TMPDIR:-/tmp}/luafabric-run-*")) == before
+        return select(2, shell.run("ls '" .. scratch .. "/tmp'")) == ""
       end, "files are left")
       emulator.child:close()
       shell.remove(scratch)
@@ -378,10 +388,11 @@ describe("an emulator that cannot start #process", function()
   it("names the file that is no notebook, and the fault script that fails", function()
     local scratch = shell.scratch()
     shell.run(("cd %s && mkdir -p text/W list/W && echo 'not JSON' >text/W/A.ipynb; " ..
-      "echo '[1]' >list/W/B.ipynb; echo 'error(\"no luck\")' >fails.lua; echo 'return 7' >seven.lua")
-      :format(scratch))
+      "echo '[1]' >list/W/B.ipynb; echo 'error(\"no luck\")' >fails.lua; " ..
+      "echo 'return 7' >seven.lua"):format(scratch))
     refused({ notebooks = scratch .. "/text" }, "/text/W/A.ipynb is not a notebook: not JSON")
-    refused({ notebooks = scratch .. "/list" }, "/list/W/B.ipynb is not a notebook: it is JSON, but")
+    refused({ notebooks = scratch .. "/list" },
+      "/list/W/B.ipynb is not a notebook: it is JSON, but")
     refused({ notebooks = "spec/notebooks", faults = scratch .. "/fails.lua" }, "failed: ")
     refused({ notebooks = "spec/notebooks", faults = scratch .. "/seven.lua" }, "returned a number")
     shell.remove(scratch)

@@ -117,8 +117,11 @@ function M.parser()
   list:argument("notebook", "Name or id."):argname("NOTEBOOK")
   add_common(list)
   add_emulator(parser)
-  parser:command("completion", "Print a completion script for a shell.")
-    :argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
+  local completion = parser:command("completion", "Print a completion script for a shell.")
+    :epilog("bash: eval \"$(luafabric completion bash)\" in ~/.bashrc\n"
+      .. "zsh:  luafabric completion zsh >DIR/_luafabric, DIR being a folder of $fpath\n"
+      .. "fish: luafabric completion fish >~/.config/fish/completions/luafabric.fish")
+  completion:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
   return parser
 end
 

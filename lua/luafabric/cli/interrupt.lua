@@ -7,6 +7,10 @@ local results = require "luafabric.cli.results"
 
 local M = {}
 
+-- coreutils' timeout, for one, sends its signal to the process and then to the group: one wish,
+-- which arrives twice.
+local ECHO = 0.2 -- seconds
+
 local Interrupt = {}
 Interrupt.__index = Interrupt
 
@@ -110,6 +114,9 @@ function Interrupt:second()
 end
 
 function Interrupt:signalled()
+  local now = self.loop.host.now()
+  if self.first_at and now - self.first_at < ECHO then return end
+  self.first_at = self.first_at or now
   self.count = self.count + 1
   if self.decision or self.result then return end
   if self.count == 1 then return self:first() end

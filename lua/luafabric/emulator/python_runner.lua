@@ -15,7 +15,7 @@ M.check_arguments = { "-c", "import importlib.util as u\nprint(' '.join(m for m 
   .. "('nbformat', 'nbclient', 'ipykernel') if not u.find_spec(m)))" }
 
 M.source = [==[
-import ctypes, json, keyword, os, re, shutil, signal, sys, threading
+import ctypes, json, keyword, os, re, shutil, signal, sys, tempfile, threading
 
 results = os.dup(1)          # the kernel and its children write to 1: only the result goes here
 os.dup2(2, 1)
@@ -23,6 +23,7 @@ client = None
 runner = os.getpid()
 libc = ctypes.CDLL(None)
 task = json.loads(sys.stdin.buffer.readline())
+tempfile.tempdir = task["scratch"]   # of this process: the kernel's connection file goes with it
 
 MAX_BYTES = 32 * 1024 * 1024                       # Fabric's limits for a notebook
 MAX_CODE_CELLS = 256
