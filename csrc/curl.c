@@ -35,6 +35,8 @@ typedef struct transport {
   list running, done; /* done: ended, and not handed out yet */
   CURL *idle[MAX_IDLE];
   int idle_count;
+  int ready[MAX_READY], ready_count; /* watched descriptors that the last wait found readable */
+  int busy, closing;     /* completions are being handed to Lua; it was closed meanwhile */
   char *ca_file, *proxy; /* NULL: libcurl's own */
 } transport;
 
@@ -110,6 +112,8 @@ static void harvest (transport *self) {
       finish(self, item);
     }
   }
+  /* Without transfers a multi handle that failed is as good as new. */
+  for (index = 0; index < POLLER_LANES; index++) self->poller.lanes[index].trouble = CURLM_OK;
 }
 
 static void drop (transport *self, list *from) {
@@ -131,7 +135,7 @@ static void release (transport *self) {
   self->ca_file = self->proxy = NULL;
 }
 
-/* How many forks lie between this process and the one that loaded the module. */
+/* How many forks lie between this process and the one that made the first transport. */
 static unsigned forks;
 
 static void count_fork (void) {
@@ -145,7 +149,8 @@ static void count_fork (void) {
 */
 static int transport_close (lua_State *L) {
   transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
-  if (self->made_after == forks) release(self);
+  self->closing = self->busy;
+  if (self->made_after == forks && !self->busy) release(self);
   return 0;
 }
 
@@ -153,6 +158,7 @@ static transport *check_transport (lua_State *L) {
   transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
   if (self->made_after != forks)
     luaL_error(L, "this transport was made before a fork: the child needs one of its own");
+  if (self->busy) luaL_error(L, "this transport is handing out completions: it cannot be used now");
   if (self->poller.epoll_fd < 0) luaL_error(L, "this transport is closed");
   return self;
 }
@@ -183,7 +189,7 @@ static int transport_start (lua_State *L) {
     transfer_fail(item, "memory", "libcurl could not take the request");
     finish(self, item);
   }
-  poller_arm(&self->poller);
+  poller_arm(&self->poller, self->done.first != NULL);
   lua_pushinteger(L, (lua_Integer)item->id);
   return 1;
 }
@@ -202,54 +208,77 @@ static int transport_cancel (lua_State *L) {
   else
     transfer_fail(item, "cancelled", "the request was cancelled");
   finish(self, item);
+  poller_arm(&self->poller, 1);
   return 0;
 }
 
 /* ---- waiting ---- */
 
-/* Adds what has ended to the list on top of the stack. Only when Lua has all of it are the transfers let
-** go: an answer is not lost to a lack of memory, it comes with the next wait. */
-static void push_done (lua_State *L, transport *self) {
+static void push_ready (lua_State *L, const transport *self) {
+  int index;
+  for (index = 0; index < self->ready_count; index++) {
+    lua_createtable(L, 0, 2);
+    lua_pushliteral(L, "fd");
+    lua_setfield(L, -2, "kind");
+    lua_pushinteger(L, self->ready[index]);
+    lua_setfield(L, -2, "fd");
+    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  }
+}
+
+/* (transport, list): adds all there is to report to the list. */
+static int push_events (lua_State *L) {
+  const transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
   const transfer *item;
+  push_ready(L, self);
   for (item = self->done.first; item; item = item->after) {
     completion_push(L, item);
     lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
   }
-  drop(self, &self->done);
+  return 0;
 }
 
-static void push_ready (lua_State *L, const int *ready, int count) {
-  int index;
-  for (index = 0; index < count; index++) {
-    lua_createtable(L, 0, 2);
-    lua_pushliteral(L, "fd");
-    lua_setfield(L, -2, "kind");
-    lua_pushinteger(L, ready[index]);
-    lua_setfield(L, -2, "fd");
-    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
-  }
+/*
+** Hands all that has ended to the list on top of the stack. Only when Lua has all of it are the transfers
+** let go: an answer is not lost to a lack of memory, it comes with the next wait. A finalizer that runs
+** meanwhile may not pull the transfers away: the transport is busy, and closed afterwards.
+*/
+static void hand_out (lua_State *L, transport *self) {
+  int status;
+  lua_pushcfunction(L, push_events);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, -3);
+  self->busy = 1;
+  status = lua_pcall(L, 2, 0, 0);
+  self->busy = 0;
+  if (status == 0) drop(self, &self->done);
+  if (self->closing) release(self);
+  if (status != 0) lua_error(L);
 }
 
 /*
 ** transport:wait([seconds]) --> list of { kind = "response", id, status, headers, body, http_version, sent,
 **   failure } and { kind = "fd", fd }
 ** Waits until something is to be reported, or the time is up; 0 only looks, and drives what is under way.
-** Without a time it waits for ever.
+** Without a time it waits for ever. A signal ends the wait early.
 */
 static int transport_wait (lua_State *L) {
   transport *self = check_transport(L);
-  double deadline = poller_clock() + luaL_optnumber(L, 2, HUGE_VAL);
-  int ready[MAX_READY], count = 0;
+  double seconds = luaL_optnumber(L, 2, HUGE_VAL), deadline = poller_clock() + seconds;
+  int count = 0;
+  luaL_argcheck(L, seconds == seconds, 2, "expected a number of seconds");
   lua_newtable(L);
   for (;;) {
-    count = poller_wait(&self->poller, self->done.first ? 0.0 : deadline, ready, MAX_READY);
-    if (count < 0) return luaL_error(L, "wait: %s", strerror(errno));
+    count = poller_wait(&self->poller, self->done.first ? 0.0 : deadline, self->ready, MAX_READY);
+    if (count < 0 && errno != EINTR) return luaL_error(L, "wait: %s", strerror(errno));
     harvest(self);
+    if (count < 0) break;
     if (count > 0 || self->done.first || poller_clock() >= deadline) break;
   }
-  poller_arm(&self->poller);
-  push_ready(L, ready, count);
-  push_done(L, self);
+  poller_arm(&self->poller, self->done.first != NULL); /* should Lua run out of memory below */
+  self->ready_count = count < 0 ? 0 : count;
+  hand_out(L, self);
+  poller_arm(&self->poller, 0);
   return 1;
 }
 
@@ -260,6 +289,7 @@ static int transport_fd (lua_State *L) {
   transport *self = check_transport(L);
   int code = poller_share(&self->poller);
   if (code != 0) return luaL_error(L, "fd: %s", strerror(code));
+  poller_arm(&self->poller, self->done.first != NULL);
   lua_pushinteger(L, self->poller.epoll_fd);
   return 1;
 }
@@ -309,9 +339,9 @@ static const char *default_ca_file (void) {
                                       "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
                                       "/etc/ssl/cert.pem", NULL};
   const char *const *file;
-#if LIBCURL_VERSION_NUM >= 0x075400
+#if LIBCURL_VERSION_NUM >= 0x074600
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-  if (info->age >= CURLVERSION_TENTH && info->cainfo && access(info->cainfo, R_OK) == 0)
+  if (info->age >= CURLVERSION_SEVENTH && info->cainfo && access(info->cainfo, R_OK) == 0)
     return info->cainfo;
 #endif
   for (file = usual; *file; file++)

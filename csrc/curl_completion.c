@@ -74,7 +74,7 @@ void completion_push (lua_State *L, const transfer *item) {
   lua_pushinteger(L, (lua_Integer)item->id);
   lua_setfield(L, -2, "id");
   set_text(L, "sent", transfer_sent(item));
-  if (item->status > 0) {
+  if (item->status >= 200) { /* a 1xx is no answer */
     lua_pushinteger(L, item->status);
     lua_setfield(L, -2, "status");
   }
@@ -82,7 +82,7 @@ void completion_push (lua_State *L, const transfer *item) {
   lua_setfield(L, -2, "headers");
   lua_pushlstring(L, item->body.length ? item->body.data : "", item->body.length);
   lua_setfield(L, -2, "body");
-  if (item->status > 0 && version_name(item->http_version))
+  if (item->status >= 200 && version_name(item->http_version))
     set_text(L, "http_version", version_name(item->http_version));
   if (item->failure) {
     lua_createtable(L, 0, 2);

@@ -115,7 +115,7 @@ static void act (lane *to, curl_socket_t fd, int events) {
 
 static int to_curl_events (uint32_t events) {
   int bits = 0;
-  if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP)) bits |= CURL_CSELECT_IN;
+  if (events & (EPOLLIN | EPOLLHUP)) bits |= CURL_CSELECT_IN;
   if (events & EPOLLOUT) bits |= CURL_CSELECT_OUT;
   if (events & EPOLLERR) bits |= CURL_CSELECT_ERR;
   return bits;
@@ -130,20 +130,26 @@ static double next_due (const poller *self) {
 }
 
 int poller_share (poller *self) {
+  int code;
   if (self->timer_fd >= 0) return 0;
   self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (self->timer_fd < 0) return errno;
-  poller_arm(self);
-  return control(self, EPOLL_CTL_ADD, TIMER, self->timer_fd, EPOLLIN);
+  code = control(self, EPOLL_CTL_ADD, TIMER, self->timer_fd, EPOLLIN);
+  if (code == 0) return 0;
+  close(self->timer_fd);
+  self->timer_fd = -1;
+  return code;
 }
 
-void poller_arm (poller *self) {
+void poller_arm (poller *self, int at_once) {
   double due, whole;
   struct itimerspec when;
   if (self->timer_fd < 0) return;
   due = next_due(self);
   memset(&when, 0, sizeof when);
-  if (due < HUGE_VAL) {
+  if (at_once) {
+    when.it_value.tv_nsec = 1; /* long past */
+  } else if (due < HUGE_VAL) {
     when.it_value.tv_nsec = (long)(modf(due, &whole) * 1e9);
     when.it_value.tv_sec = (time_t)whole;
   }
@@ -173,7 +179,7 @@ int poller_wait (poller *self, double deadline, int *ready, int max) {
   double due = next_due(self);
   count =
       epoll_wait(self->epoll_fd, events, BATCH, milliseconds_to(due < deadline ? due : deadline));
-  if (count < 0 && errno != EINTR) return -1;
+  if (count < 0) return -1;
   for (index = 0; index < count; index++) {
     int kind = (int)(events[index].data.u64 >> 32);
     int fd = (int)(uint32_t)events[index].data.u64;
@@ -183,5 +189,6 @@ int poller_wait (poller *self, double deadline, int *ready, int max) {
       ready[found++] = fd;
   }
   fire_due(self);
+  poller_arm(self, 0); /* one that has run out would keep the set readable */
   return found;
 }

@@ -41,7 +41,7 @@ void poller_unwatch (poller *self, int fd);
 /*
 ** Waits until the deadline at most (CLOCK_MONOTONIC seconds; HUGE_VAL: without end), lets libcurl work,
 ** and gives how many watched descriptors are readable: the first `max` of them are in `ready`. May come
-** back earlier with nothing. -1: see errno.
+** back earlier with nothing. -1: see errno; EINTR is one, so that an interpreter can look at its signals.
 */
 int poller_wait (poller *self, double deadline, int *ready, int max);
 
@@ -49,8 +49,9 @@ int poller_wait (poller *self, double deadline, int *ready, int max);
 ** for it; 0 or errno. */
 int poller_share (poller *self);
 
-/* To be called after libcurl was given or has done something: sets the timer of a shared set. */
-void poller_arm (poller *self);
+/* Sets the timer of a shared set to libcurl's next time, or to now, when the transport has something to
+** hand out. To be called whenever either may have changed. */
+void poller_arm (poller *self, int at_once);
 
 double poller_clock (void);
 

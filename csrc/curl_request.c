@@ -3,6 +3,7 @@
 ** before anything is allocated, so that nothing can leak.
 */
 
+#include <arpa/inet.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #define LARGEST_BODY            (1024.0 * 1024 * 1024)
 #define MAX_HEADER              (32 * 1024) /* a token with many claims is long */
 
-static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", NULL};
+static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
 
 static const char *const fields[] = {
     "method",   "url",       "headers",   "body",    "timeout", "connect_timeout",
@@ -32,11 +33,10 @@ static const char *const own_headers[] = {"host",       "content-length",  "tran
 /* ---- where it may go ---- */
 
 static int is_loopback (const char *host) {
-  size_t digits;
+  struct in_addr address;
   if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0) return 1;
-  if (strncmp(host, "127.", 4) != 0) return 0;
-  digits = strspn(host, "0123456789.");
-  return host[digits] == '\0';
+  /* anything that is no address would be looked up as a name */
+  return strncmp(host, "127.", 4) == 0 && inet_pton(AF_INET, host, &address) == 1;
 }
 
 /* What is wrong with a URL, NULL when a token may be sent to it. libcurl reads it, since libcurl will
@@ -74,7 +74,8 @@ static void check_fields (lua_State *L, int index) {
   lua_pushnil(L);
   while (lua_next(L, index)) {
     lua_pop(L, 1);
-    if (lua_type(L, -1) != LUA_TSTRING || !is_listed(fields, lua_tostring(L, -1)))
+    if (lua_type(L, -1) != LUA_TSTRING || !is_listed(fields, lua_tostring(L, -1)) ||
+        strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
       luaL_error(L, "request.%s: unknown field",
                  lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1));
   }
@@ -127,7 +128,7 @@ static void read_method (lua_State *L, int index, transfer_options *options) {
   size_t length;
   options->method = read_text(L, index, "method", &length);
   if (!options->method || !is_listed(methods, options->method))
-    luaL_error(L, "request.method: expected GET, POST, PUT, PATCH, DELETE or HEAD");
+    luaL_error(L, "request.method: expected GET, POST, PUT, PATCH or DELETE");
 }
 
 static int read_boolean (lua_State *L, int index, const char *field) {
@@ -216,9 +217,9 @@ static int append_header (struct curl_slist **list, const char *name, const char
 int request_headers (lua_State *L, int index, struct curl_slist **headers) {
   int has_type = 0, good;
   *headers = NULL;
-  good = append_header(headers, "Expect", NULL); /* no waiting for 100, no second send after 417 */
-  lua_pushliteral(L, "headers");
+  lua_pushliteral(L, "headers"); /* may raise: nothing is allocated yet */
   lua_rawget(L, index);
+  good = append_header(headers, "Expect", NULL); /* no waiting for 100, no second send after 417 */
   if (lua_type(L, -1) == LUA_TTABLE) {
     lua_pushnil(L);
     while (lua_next(L, -2)) {

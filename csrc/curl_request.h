@@ -15,7 +15,8 @@
 */
 void request_read (lua_State *L, int index, transfer_options *options);
 
-/* The list of headers of a request that request_read has passed; 0 without memory. Raises nothing. */
+/* The list of headers of a request that request_read has passed; 0 without memory. What it raises, for
+** lack of memory too, it raises before it has allocated anything. */
 int request_headers (lua_State *L, int index, struct curl_slist **headers);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "curl_poller.h"
 #include "curl_transfer.h"
@@ -56,7 +57,7 @@ static int before_send (void *context, char *remote, char *local, int remote_por
     self->resend_refused = 1;
     return CURL_PREREQFUNC_ABORT;
   }
-  if (poller_clock() > self->not_after) {
+  if (self->sends == 0 && poller_clock() > self->not_after) {
     self->expired = 1;
     return CURL_PREREQFUNC_ABORT;
   }
@@ -83,13 +84,15 @@ static size_t on_header (char *line, size_t size, size_t count, void *context) {
   size_t length = size * count;
   int status;
   if (self->headers_whole) return length; /* trailers */
-  status = read_status(line, length);
+  status = self->in_head ? 0 : read_status(line, length);
   if (status > 0) {
+    self->in_head = 1;
     self->status = status;
     self->head.length = 0;
     return length;
   }
   if (length <= 2 && (line[0] == '\r' || line[0] == '\n')) {
+    self->in_head = 0;
     self->headers_whole = self->status >= 200;
     self->accepted = self->send_once && self->status >= 200 && self->status < 300;
     return length;
@@ -102,6 +105,12 @@ static size_t on_body (char *text, size_t size, size_t count, void *context) {
   size_t length = size * count;
   if (self->accepted) return length; /* the headers have said it all */
   return add_bytes(self, &self->body, text, length, self->max_body) ? length : 0;
+}
+
+/* Programs that the user starts meanwhile do not inherit the connection. */
+static curl_socket_t open_socket (void *context, curlsocktype purpose, struct curl_sockaddr *to) {
+  (void)context, (void)purpose;
+  return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 /* ---- making one ---- */
@@ -152,6 +161,10 @@ static int set_transfer (CURL *easy, const transfer_options *options, transfer *
   SET(CURLOPT_WRITEDATA, self);
   SET(CURLOPT_PREREQFUNCTION, before_send);
   SET(CURLOPT_PREREQDATA, self);
+  SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  SET(CURLOPT_QUICK_EXIT, 1L); /* an end does not wait for a slow name server */
+#endif
   SET(CURLOPT_TIMEOUT_MS, milliseconds(options->timeout));
   SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options->connect_timeout));
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -254,7 +267,13 @@ static const char *code_after_send (CURLcode result) {
   case CURLE_RECV_ERROR:
   case CURLE_SEND_ERROR:
   case CURLE_PARTIAL_FILE:
+  case CURLE_HTTP2:
+  case CURLE_HTTP2_STREAM:
   case CURLE_SSL_CONNECT_ERROR: return "reset";
+  /* a read that libcurl repeated by itself, on a connection that did not come about */
+  case CURLE_COULDNT_CONNECT: return "connect";
+  case CURLE_COULDNT_RESOLVE_HOST: return "resolve";
+  case CURLE_PEER_FAILED_VERIFICATION: return "tls";
   default: return "protocol";
   }
 }

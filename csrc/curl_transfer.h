@@ -26,6 +26,7 @@ typedef struct transfer {
   int sends;                   /* how often the request was about to go on the wire */
   int expired, resend_refused; /* why the gate before the wire was shut */
   int status;                  /* of the answer being read; 0: none yet */
+  int in_head;                 /* between a status line and the end of its headers */
   int headers_whole;           /* of a final answer */
   int accepted;                /* send_once, and the headers of a final 2xx are whole */
   int too_large, no_memory;    /* why a callback gave up */

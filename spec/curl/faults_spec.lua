@@ -36,8 +36,9 @@ describe("a transport on a broken wire #process", function()
   local function submit(connections, body, path)
     local transport = warm(connections)
     local before = posts()
+    local endless = path == "/wire/silence" or path == "/wire/drip"
     local completion = support.all(transport, { method = "POST", url = server.url .. path,
-      send_once = true, body = body, timeout = 0.4,
+      send_once = true, body = body, timeout = endless and 0.4 or 30,
       headers = { ["Content-Type"] = "application/json" } })
     transport:close()
     return completion, posts() - before
@@ -187,6 +188,49 @@ describe("a transport on a broken wire #process", function()
     local completion = support.one({ url = server.url .. "/echo" },
       { proxy = "http://127.0.0.1:1" })
     assert.equal(200, completion.status)
+  end)
+
+  it("makes its one descriptor readable when there is something to do, and not else", function()
+    local transport, watcher = support.transport(), support.transport()
+    assert(watcher:watch(transport:fd()))
+    local function is_readable(seconds) return #watcher:wait(seconds) > 0 end
+    assert.is_false(is_readable(0))
+    transport:cancel(transport:start { method = "GET", url = server.url .. "/wire/silence" })
+    assert.is_true(is_readable(10))
+    assert.equal("cancelled", transport:wait(0)[1].failure.code)
+    transport:wait(0)
+    assert.is_false(is_readable(0))
+    transport:start { method = "GET", url = server.url .. "/wire/silence", timeout = 0.1 }
+    local completions, rounds = {}, 0
+    while #completions == 0 do
+      assert.is_true(is_readable(10))
+      completions, rounds = transport:wait(0), rounds + 1
+      assert.is_true(rounds < 100, "it is readable without reason")
+    end
+    assert.equal("timeout", completions[1].failure.code)
+    watcher:close()
+    transport:close()
+  end)
+
+  it("may be closed by a finalizer while it hands out completions", function()
+    local transport = support.transport()
+    for _ = 1, 20 do transport:start { method = "GET", url = server.url .. "/headers/1000" } end
+    collectgarbage("stop")
+    for _ = 1, 10 do
+      local proxy = newproxy and newproxy(true) or setmetatable({}, {
+        __gc = function() transport:close() end })
+      if newproxy then getmetatable(proxy).__gc = function() transport:close() end end
+    end
+    collectgarbage("restart")
+    collectgarbage("setpause", 1)
+    local events = {}
+    while #events == 0 and tostring(transport):find("open") do
+      local ok, found = pcall(transport.wait, transport, 5)
+      events = ok and found or events
+    end
+    collectgarbage("setpause", 200)
+    transport:close()
+    assert.equal("luafabric.transport (closed)", tostring(transport))
   end)
 
   it("gives up after its time", function()

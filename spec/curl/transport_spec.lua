@@ -13,7 +13,8 @@ describe("a transport", function()
   it("goes to https alone, and to http on this machine", function()
     for _, url in ipairs { "http://far.example/", "http://127.0.0.1.far.example/", "ftp://h/",
       "http://localhost.far.example/", "https://user:secret@h.example/", "h.example", "", "//h",
-      "file:///etc/passwd", "http://0x7f.1.evil.example/", "http://10.0.0.1/" } do
+      "file:///etc/passwd", "http://0x7f.1.evil.example/", "http://127.0.0.1.1/",
+      "http://10.0.0.1/" } do
       refused({ url = url }, "request%.url: ")
     end
     refused({ url = "https://h.example/\0x" }, "request%.url: has a zero byte")
@@ -42,7 +43,8 @@ describe("a transport", function()
   end)
 
   it("frames its messages itself", function()
-    for _, name in ipairs { "Expect", "content-length", "Transfer-Encoding", "HOST" } do
+    for _, name in ipairs { "Expect", "content-length", "Transfer-Encoding", "HOST", "Upgrade",
+      "Connection", "TE", "Accept-Encoding" } do
       refused({ headers = { [name] = "x" } }, ": is set by the transport")
     end
   end)

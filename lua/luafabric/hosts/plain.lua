@@ -30,11 +30,11 @@ local M = {}
 ---@field failure { code: luafabric.FailureCode, message: string }|nil  nil: a whole answer
 
 ---@alias luafabric.FailureCode
----| "resolve"    # no such host                                      sent = "no"
----| "connect"    # nobody there                                      sent = "no"
----| "proxy"      # the proxy did not help                            sent = "no"
----| "tls"        # no trusted connection                             sent = "no"
----| "expired"    # later than not_after                              sent = "no"
+---| "resolve"    # no such host             these four: sent = "no"; "maybe" for a read that was
+---| "connect"    # nobody there             sent on a connection that died, and could not be
+---| "proxy"      # the proxy did not help   sent again
+---| "tls"        # no trusted connection
+---| "expired"    # later than not_after     sent = "no"
 ---| "timeout"    # before the send: "no", after it: "maybe"
 ---| "reset"      # the connection ended without a whole answer
 ---| "protocol"   # an answer that makes no sense
@@ -72,9 +72,15 @@ function M.new(options)
   --- Reports { kind = "fd", fd } while the descriptor is readable, until `unwatch`.
   ---@return boolean|nil ok
   ---@return string|nil message
-  function host.watch(fd) return transport:watch(fd) end
+  function host.watch(fd)
+    children[fd] = nil
+    return transport:watch(fd)
+  end
 
-  function host.unwatch(fd) transport:unwatch(fd) end
+  function host.unwatch(fd)
+    children[fd] = nil
+    transport:unwatch(fd)
+  end
 
   --- Reports { kind = "child", child } once, when the child process (core.spawn) has ended.
   ---@return boolean|nil ok
