@@ -197,7 +197,8 @@ static int json_slice (lua_State *L) {
   for (i = 1; i <= steps; i++) {
     int there;
     lua_rawgeti(L, 2, (int)i);
-    if (lua_type(L, -1) == LUA_TNUMBER) {
+    skip_space(&at);
+    if (lua_type(L, -1) == LUA_TNUMBER && (at.at == at.end || *at.at != '{')) {
       there = step_index(&at, (double)lua_tonumber(L, -1));
     } else {
       size_t name_length;

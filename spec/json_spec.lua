@@ -288,7 +288,7 @@ describe("a value inside a JSON text", function()
     missing("a.b.3 has no '1': it is empty", "a", "b", 3, 1)
     missing("a.b.4 has no 'x': it is empty", "a", "b", 4, "x")
     missing("a b has no 'x': it is null", "a b", "x")
-    missing("n has no '1'; it has: 1", "n", 1)
+    assert.equal("one", json.path(text, "n", 1)) -- an object's name may be digits
     local value, message = json.path("oops", "a")
     assert.is_nil(value)
     assert.matches("^not JSON: ", message)

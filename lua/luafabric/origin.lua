@@ -6,9 +6,10 @@ local M = {}
 local default_ports = { https = 443, http = 80 }
 
 local function split_authority(authority)
-  local host, port = authority:match("^(%[[%x:.]+%]):?(%d*)$")
-  if not host then host, port = authority:match("^([%w.-]+):?(%d*)$") end
-  return host, port
+  local host, rest = authority:match("^(%[[%x:.]+%])(.*)$")
+  if not host then host, rest = authority:match("^([%w.-]+)(.*)$") end
+  if not host or rest ~= "" and not rest:find("^:%d*$") then return nil end
+  return host, rest:sub(2)
 end
 
 --- True for names of this machine: localhost, 127.x.y.z, [::1].

@@ -216,8 +216,9 @@ end
 
 -- ---- from outside a task, and where waiting is forbidden ----
 
-local function finish_blocking(loop, ok, ...)
+local function finish_blocking(loop, ran, ok, ...)
   loop:close()
+  if not ran then error(ok, 0) end -- the host itself failed
   if ok then return ... end
   local err = (...)
   if err.kind == "raised" and err.value ~= nil then err = err.value end
@@ -239,7 +240,7 @@ function M.blocking(host_factory, fn, ...)
   end
   local loop = engine.new(host_factory())
   local task = loop:spawn(fn, ...)
-  return finish_blocking(loop, loop:run(task))
+  return finish_blocking(loop, pcall(loop.run, loop, task))
 end
 
 --- Calls a user's function that may not wait; a wait in it raises, naming `label`.

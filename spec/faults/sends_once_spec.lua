@@ -41,7 +41,8 @@ describe("a submission over a broken wire #process", function()
     get("/control/" .. fault)
     local client = client_module.new {
       endpoint = server.url .. "/v1", credential = credentials.token "any", poll_floor = 0.01,
-      request_timeout = endless[fault] and 0.5 or 30, host = function() return warm_host(connections) end,
+      request_timeout = endless[fault] and 0.5 or 30,
+      host = function() return warm_host(connections) end,
     }
     local finished, err = client:run_notebook {
       workspace = "Sales", notebook = "Ingest", parameters = { text = text },

@@ -65,9 +65,12 @@ function M.object(completion)
   return nil, message or "not a JSON object"
 end
 
+-- Where a page's title or first words are looked for.
+local MAX_QUOTED = 4096
+
 --- What a body that is no JSON shows: a page's title, or its first words.
 local function quote(completion)
-  local body = completion.body or ""
+  local body = (completion.body or ""):sub(1, MAX_QUOTED)
   local title = M.text(body:match("<[tT][iI][tT][lL][eE][^>]*>%s*([^<]*)"), MAX_QUOTE)
   if title then return ("a page titled \"%s\""):format(title) end
   local words = M.text(body, MAX_QUOTE)

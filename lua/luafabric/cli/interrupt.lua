@@ -91,7 +91,9 @@ function Interrupt:end_run(run)
 end
 
 function Interrupt:first()
-  if self.active_run then return self:end_run(self.active_run) end
+  local run = self.active_run
+  if run and run.outcome then return end -- it is over: what is left is to read and print
+  if run then return self:end_run(run) end
   if not self.in_flight then return self:leave_nothing() end
   self.terminal:tell("interrupted: waiting for the answer of the submission, which decides whether "
     .. "there is a run (Ctrl-C again does not wait). Look with: "

@@ -74,7 +74,7 @@ function M.cancel(options, terminal)
     ok, err = run:cancel { wait = true }
     if not ok then return results.failure(terminal, err) end
     local code = results.run(terminal, run)
-    if run.outcome == "cancelled" then return exit_codes.ok end
+    if code == exit_codes.cancelled then return exit_codes.ok end
     return code
   end)
 end

@@ -13,6 +13,8 @@ local M = {}
 
 local USER_AGENT = "luafabric/" .. version
 local DEFAULT_TIMEOUT = 60 -- seconds, for one answer
+-- A shorter token is one of a test, and part of other words.
+local SHORTEST_SECRET = 16
 -- How long a call that somebody waits for may be held up by quotas.
 local PATIENCE = 600
 
@@ -41,6 +43,22 @@ local function complete(client, request, token)
   return sent
 end
 
+--- What a credential of the user's own says may be a text, or nothing.
+local function credential_error(client, err)
+  if errors.is(err) then return err end
+  return errors.new { kind = "unauthorized", message = ("the credential (%s) gave no token: %s")
+    :format(tostring(client.credential.name), tostring(err or "no reason given")) }
+end
+
+--- A server that shows a request's headers in an error page does not get our token into a message.
+local function without_token(completion, token)
+  local status, body = completion.status, completion.body
+  if #token < SHORTEST_SECRET or not body or status and status < 300 then return completion end
+  local pattern = token:gsub("%W", "%%%0")
+  completion.body = body:gsub(pattern, "***")
+  return completion
+end
+
 --- Sends a request with a token. Raises when the URL is not one of the client's endpoints.
 ---@param client table
 ---@param request table  of luafabric.api
@@ -53,12 +71,12 @@ function M.once(client, request, before)
     error("call.once: " .. request.url .. " is not on an endpoint of this client")
   end
   local token, err = client.credential:token()
-  if not token then return nil, err end
+  if not token then return nil, credential_error(client, err) end
   if type(token) ~= "string" or not token:find("^[\33-\126]+$") then
     return nil, bad_token(client)
   end
   if before then before() end
-  return tasks.request(complete(client, request, token)), token
+  return without_token(tasks.request(complete(client, request, token)), token), token
 end
 
 --- After a 401: whether another try with a new token makes sense.
@@ -70,7 +88,7 @@ function M.renew(client, token)
   local credential = client.credential
   if type(credential.invalidate) ~= "function" then return false end
   local renewable, err = credential:invalidate(token)
-  return renewable == true, err
+  return renewable == true, err ~= nil and credential_error(client, err) or nil
 end
 
 --- Sends a safe request; a 401 is answered once with a new token.

@@ -18,6 +18,7 @@ local tries = { succeeded = 6, failed = 2, cancelled = 1, timed_out = 1 }
 local GENERIC_TRIES = 2 -- a tenant without the typed route has no such GET at all
 local PAUSES = { first = 4, ceiling = 30, throttled = 60 }
 local INVISIBLE = 5 -- seconds, after a 404
+local LONGEST_PAUSE = 300 -- seconds: who asks for more gets no other try
 
 local function problem_of(completion, err)
   if not completion then return tostring(err) end
@@ -46,6 +47,7 @@ local function read(run)
     if attempt < most then
       local pause = retry.delay(completion, attempt, response.retry_after(completion),
         call.host().random(), PAUSES)
+      if pause > LONGEST_PAUSE then break end
       tasks.sleep(invisible and math.max(pause, INVISIBLE) or pause)
     end
   end
@@ -74,7 +76,7 @@ function M.read(run)
   end
   local ok, err = reader:join()
   if run.reader == reader then run.reader = nil end
-  if not ok then error(err, 0) end
+  if not ok then news.warn(run, "the exit value could not be read: " .. tostring(err)) end
 end
 
 return M

@@ -93,7 +93,7 @@ local function shared(client, key, search)
   local flights = client.searches[loop] or {}
   client.searches[loop] = flights
   local flight = flights[key]
-  if not flight then
+  if not flight or flight:result() ~= nil then
     flight = loop:spawn(search)
     flights[key] = flight
   end

@@ -30,7 +30,7 @@ local function set_outcome(run, outcome)
     run.error = errors.new { kind = "rejected", code = "Deduped", message = ("Fabric skipped this "
       .. "run of %s, since another run of it was active"):format(words.name(run)) }
   end
-  run.outcome = outcome
+  run.outcome, run.ended = outcome, true
   if run.signal then run.signal:signal() end
 end
 

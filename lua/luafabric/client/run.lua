@@ -91,7 +91,7 @@ end
 -- ---- cancel ----
 
 local function is_over(answer)
-  return answer and answer.status == 400
+  return answer and not answer.failure and answer.status >= 400 and answer.status < 500
     and response.error_fields(answer).code == "JobAlreadyCompleted"
 end
 
@@ -155,9 +155,10 @@ end
 
 -- ---- wait ----
 
---- Whether the outcome is only that nothing more could be learnt.
+--- Whether the outcome is ours alone, and not an end that Fabric showed: it may still run.
 function Run:is_lost()
   return self.outcome == "unauthorized" or self.outcome == "unknown"
+    or self.outcome == "timed_out" and not self.ended
 end
 
 --- A run that was lost is active again.
@@ -251,8 +252,10 @@ local function refresh(run)
   end
   local value = response.object(completion)
   local row = value and jobs.read_instance(value)
-  if not row then return nil, call.nonsense(completion, "job " .. run.job_id, "no job instance") end
-  run.outcome, run.error = nil, nil
+  if not row or row.job_id ~= run.job_id then
+    return nil, call.nonsense(completion, "job " .. run.job_id, "no job instance")
+  end
+  run.outcome, run.error, run.ended = nil, nil, nil
   news.apply(run, row)
   if run.outcome then details.read(run) end
   return run

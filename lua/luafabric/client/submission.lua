@@ -211,6 +211,8 @@ local advice = {
 
 function verdicts.rejected(self, completion)
   local code = response.error_fields(completion).code
+  -- What was found by name may have been deleted since, and made again under another id.
+  if completion.status == 404 then self.client.ids = {} end
   local kind = completion.status == 404 and missing[code] and "not_found" or "rejected"
   return refused(self, completion, kind, advice[code])
 end

@@ -178,7 +178,7 @@ function Watcher:read_list(group, rows, wanted)
     end
     local value = response.object(completion)
     local entries = value and pages.entries(value)
-    if not entries then return "failed", completion, calls end
+    if not entries then return "refused", completion, calls end -- no sense in it: ask one by one
     for _, entry in ipairs(entries) do
       local row = jobs.read_instance(entry)
       local run = row and wanted[row.job_id]
@@ -189,9 +189,21 @@ function Watcher:read_list(group, rows, wanted)
     end
     local message
     token, message = pages.next_token(value, seen)
-    if message then return "failed", completion, calls end
+    if message then return "refused", completion, calls end
     if not token or left == 0 then return "read", completion, calls end
   until false
+end
+
+--- Whoever was passed over, or could not be read, is not first again.
+local function least_recently_looked_at(rows)
+  local list = {}
+  for index, run in ipairs(rows) do list[index] = run end
+  table.sort(list, function(a, b)
+    local a_at, b_at = a.looked_at or 0, b.looked_at or 0
+    if a_at ~= b_at then return a_at < b_at end
+    return a.number < b.number
+  end)
+  return list
 end
 
 function Watcher:poll_list(group, rows)
@@ -203,14 +215,18 @@ function Watcher:poll_list(group, rows)
   local hint = completion and response.retry_after(completion)
   -- One that the list lacks may have ended long ago, or not be visible yet; before its first poll
   -- is due, that says nothing.
-  local looks = 0
-  for _, run in ipairs(rows) do
+  local looks, failed = 0, nil
+  for _, run in ipairs(least_recently_looked_at(rows)) do
     if looks < MOST_LOOKS and wanted[run.job_id] and run.due <= self.host.now() then
       local answered, answer = self:look(run)
-      looks = looks + 1
-      if not answered then return self:postpone(group, rows, answer) end
+      looks, run.looked_at = looks + 1, self.host.now()
+      if not answered then
+        failed = answer or {}
+        if failed.status == 429 then break end
+      end
     end
   end
+  if failed then return self:postpone(group, rows, next(failed) and failed or nil) end
   group.failures = 0
   self:schedule(group, rows,
     polling.next(hint, self.client.poll_floor, self.host.random(), calls + looks))
@@ -327,7 +343,10 @@ function M.wait(run, deadline)
   watcher.waiters[task] = true
   if not run.signal or run.signal.loop ~= loop then run.signal = loop:condition() end
   while not run.outcome do
-    if watcher.failure then error(watcher.failure, 0) end
+    if watcher.failure then
+      news.lose(run, "unknown", watcher.failure, "Look with " .. words.status_command(run))
+      break
+    end
     local left = deadline - loop.host.now()
     if left <= 0 then break end
     run.signal:wait(left)

@@ -66,15 +66,15 @@ local function refusal(settings, completion, answer)
   end
   local number = entra_number(answer)
   local description = answer.error_description
-  local said = type(description) == "string" and quote(description)
-    or type(answer.error) == "string" and quote(answer.error) or "no reason given"
+  local text = type(description) == "string" and description
+    or type(answer.error) == "string" and answer.error or "no reason given"
   if number then err.code = ("AADSTS%d"):format(number) end
-  err.message = head .. scrub(said, settings.secret)
+  err.message = head .. quote(scrub(text, settings.secret)) -- scrubbed while it is whole
   if entra_messages[number] then
     err.message = ("%s%s: %s"):format(head, err.code, entra_messages[number])
   end
   if type(answer.correlation_id) == "string" then
-    err.request_id = scrub(quote(answer.correlation_id), settings.secret)
+    err.request_id = quote(scrub(answer.correlation_id, settings.secret))
   end
   return errors.new(err)
 end

@@ -138,15 +138,17 @@ end
 --- The body of a chunked request, when all of it is there.
 ---@return string|nil body, integer|nil next  nil: not whole yet; false: not well formed
 local function read_chunks(text, position)
-  local parts = {}
+  local parts, total = {}, 0
   while true do
     local size, start = text:match("^(%x+)[^\r\n]*\r\n()", position)
     if not size then
       if text:find("\r\n", position, true) then return false end
       return nil
     end
+    if #size > 8 then return false end -- more digits would overflow
     local length = tonumber(size, 16)
-    if length > MAX_BODY then return false end
+    total = total + length
+    if total > MAX_BODY then return false end
     if length == 0 then
       local after = text:match("^\r\n()", start)
       if after then return table.concat(parts), after end

@@ -35,7 +35,8 @@ local function of_status(status)
   return "unknown" -- 3xx, 5xx and whatever else: isRetriable does not say that nothing started
 end
 
-local unsent = { expired = "too_late", cancelled = "cannot_send", tls = "cannot_send" }
+local unsent = { expired = "too_late", cancelled = "cannot_send", tls = "cannot_send",
+  memory = "cannot_send" }
 
 --- What an answer to the POST that starts a run means.
 ---@param completion table  of a host
