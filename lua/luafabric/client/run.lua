@@ -128,9 +128,13 @@ end
 local function cancel(run, wait)
   if not run.job_id then return nil, no_job(run) end
   if run.outcome and not run:is_lost() then return true end
+  local outcome, reason = run.outcome, run.error
   run:resume()
   local ok, err = send_cancel(run)
-  if not ok then return nil, err end
+  if not ok then
+    if not run.outcome then run.outcome, run.error = outcome, reason end -- nothing new was learnt
+    return nil, err
+  end
   if not wait then return true end
   if not watcher.wait(run, call.host().now() + END_PATIENCE) then
     return nil, errors.new { kind = "timeout", message = ("job %s of %s was asked to end and has "
