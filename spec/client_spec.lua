@@ -56,6 +56,10 @@ describe("the options of a client", function()
       client { credential = "x", on_event = 5 })
     assert.matches('^client: poll_floor: "often" is no duration: ',
       client { credential = "x", poll_floor = "often" })
+    for _, name in ipairs { "poll_floor", "request_timeout", "connect_timeout" } do
+      assert.equal("client: " .. name .. ": must be more than 0",
+        client { credential = "x", [name] = 0 })
+    end
     assert.equal("client: host: expected a function, got a table",
       client { credential = "x", host = {} })
     assert.equal("client: workspace_endpoints: expected true or a table, got a number",

@@ -71,6 +71,7 @@ end
 local function check_duration(options, name, level)
   if options[name] == nil then return nil end
   local seconds = duration.check(options[name], "client: " .. name, level + 1)
+  if seconds == 0 then fail(("client: %s: must be more than 0"):format(name), level + 1) end
   return seconds
 end
 
