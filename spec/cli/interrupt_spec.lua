@@ -160,7 +160,7 @@ describe("an interruption while the run is on", function()
     local played = play { signals = { { 50, "TERM" } } }
     assert.are.same({ "start submit accepted wait cancel", 60, true, "cancelled" },
       { played.log, played.at, played.decision.ended, played.decision.run.outcome })
-    assert.matches("^cancelling job J %(Ctrl%-C again leaves it running%)", played.err)
+    assert.matches("^cancelling job J %(Ctrl%-C again does not wait for its end%)", played.err)
   end)
 
   it("finds that the run has ended otherwise", function()
@@ -183,7 +183,7 @@ describe("an interruption while the run is on", function()
     local played = play { signals = { { 50 }, { 52 } } }
     assert.are.same({ 7, 52, true },
       { played.code, played.at, played.decision.interrupted })
-    assert.matches("detached: the run goes on in Fabric", played.err)
+    assert.matches("detached: its cancel was asked for, its end is not awaited", played.err)
   end)
 
   it("detaches where the run cannot be cancelled, and says why", function()

@@ -64,15 +64,15 @@ function Interrupt:detach(run)
     return self:decide { code = exit_codes.cancelled, run = run,
       reason = "interrupted: the emulator of --local ended, and the run with it" }
   end
-  self.terminal:tell("detached: the run goes on in Fabric. Look with: "
-    .. results.look_up(self.terminal, run))
-  self:decide { code = exit_codes.detached, run = run,
-    reason = "detached: the run goes on in Fabric" }
+  local reason = "detached: the run goes on in Fabric"
+  if self.canceller then reason = "detached: its cancel was asked for, its end is not awaited" end
+  self.terminal:tell(reason .. ". Look with: " .. results.look_up(self.terminal, run))
+  self:decide { code = exit_codes.detached, run = run, reason = reason }
 end
 
 function Interrupt:cancel(run)
-  self.terminal:tell(("cancelling job %s (Ctrl-C again leaves it running). Look with: %s"):format(
-    run.job_id, results.look_up(self.terminal, run)))
+  self.terminal:tell(("cancelling job %s (Ctrl-C again does not wait for its end). Look with: %s")
+    :format(run.job_id, results.look_up(self.terminal, run)))
   self.canceller = self.loop:spawn(function() return run:cancel { wait = true } end)
   self.loop:spawn(function()
     local whole, ok, err = self.canceller:join()
@@ -80,6 +80,7 @@ function Interrupt:cancel(run)
     if whole and ok and run.outcome then return self:decide { run = run, ended = true } end
     self.terminal:tell("luafabric: the run could not be cancelled: "
       .. tostring(err or run.error or ok))
+    self.canceller = nil
     self:detach(run)
   end)
 end

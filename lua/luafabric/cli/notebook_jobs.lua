@@ -28,7 +28,8 @@ local function with_client(options, terminal, fn)
   if not driven then return results.internal(terminal, tostring(ok)) end
   if interrupted and not ok then
     terminal:tell("interrupted")
-    return results.interrupted(terminal, { code = exit_codes.cancelled, reason = "interrupted" })
+    return results.interrupted(terminal, { code = exit_codes.cancelled, reason = "interrupted",
+      run = { job_id = options.job }, untouched = true })
   end
   if ok then return code end
   if errors.is(code) and code.kind ~= "raised" then return results.failure(terminal, code) end

@@ -154,12 +154,15 @@ function M.running(terminal, run, code)
 end
 
 --- A signal ended the command before the run's end. The words were said when it came.
----@param decision { code: integer, run: table|nil, reason: string }
+---@param decision { code: integer, run: table|nil, reason: string, untouched: boolean|nil }
+---  untouched: the command was cancelled, and the run is what it was
 ---@return integer code
 function M.interrupted(terminal, decision)
   if not terminal.json then return decision.code end
   local fields = M.run_fields(decision.run or {})
-  if decision.code == exit_codes.cancelled then fields.outcome = "cancelled" end
+  if decision.code == exit_codes.cancelled and not decision.untouched then
+    fields.outcome = "cancelled"
+  end
   fields.error = { kind = "cancelled", message = decision.reason }
   if not print_document(terminal, fields) then return exit_codes.failed end
   return decision.code
