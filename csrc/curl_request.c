@@ -127,7 +127,7 @@ static void read_url (lua_State *L, int index, transfer_options *options) {
 static void read_method (lua_State *L, int index, transfer_options *options) {
   size_t length;
   options->method = read_text(L, index, "method", &length);
-  if (!options->method || !is_listed(methods, options->method))
+  if (!options->method || strlen(options->method) != length || !is_listed(methods, options->method))
     luaL_error(L, "request.method: expected GET, POST, PUT, PATCH or DELETE");
 }
 
@@ -238,6 +238,7 @@ int request_headers (lua_State *L, int index, struct curl_slist **headers) {
 }
 
 void request_read (lua_State *L, int index, transfer_options *options) {
+  size_t length;
   memset(options, 0, sizeof *options);
   luaL_checktype(L, index, LUA_TTABLE);
   luaL_checkstack(L, 8, "request");
@@ -253,5 +254,6 @@ void request_read (lua_State *L, int index, transfer_options *options) {
   options->max_body =
       (size_t)read_number(L, index, "max_body", DEFAULT_MAX_BODY, 0.0, LARGEST_BODY);
   options->send_once = read_boolean(L, index, "send_once");
+  read_text(L, index, "purpose", &length);
   check_headers(L, index);
 }

@@ -1,6 +1,6 @@
 --- Many at a time: one task for each item, so many of them at once, results in the order of items.
 
-local nearest = require "luafabric.client.nearest"
+local nearest = require "luafabric.nearest"
 local tasks = require "luafabric.tasks"
 
 local DEFAULT_CONCURRENCY = 10

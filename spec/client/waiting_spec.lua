@@ -272,13 +272,16 @@ describe("the wait for runs of several notebooks", function()
       faults = { { at = "status", number = 1, fault = 429, retry_after = 300 } } }
     local client = world.client()
     world.run(function(loop)
-      for _, notebook in ipairs { "Ingest", "Report" } do
-        loop:spawn(function()
-          local run = client:run_notebook { workspace = "Sales", notebook = notebook }
-          assert.equal("succeeded", run.outcome)
+      local waits = {}
+      for index, notebook in ipairs { "Ingest", "Report" } do
+        waits[index] = loop:spawn(function()
+          return client:run_notebook { workspace = "Sales", notebook = notebook }
         end)
       end
-      require("luafabric.tasks").sleep(1000)
+      for _, wait in ipairs(waits) do
+        local _, run = wait:join()
+        assert.equal("succeeded", run.outcome)
+      end
     end)
     local times = world.times("status")
     assert.equal(3, #times)

@@ -244,7 +244,7 @@ describe("a wrong fault script", function()
     refused({ at = "submit", fault = { stauts = 503 } },
       "faults[2].fault.stauts: unknown field, did you mean status?")
     refused({ at = "submit", fault = { job = { exit = "x", status = "Failed" } } },
-      "faults[2].fault.job.exit: unknown field")
+      "faults[2].fault.job.exit: unknown field, did you mean exit_value?")
     refused({ at = "submit", fault = { job = {} } },
       "faults[2].fault.job.status: expected a string, got nil")
   end)

@@ -18,7 +18,7 @@ local function join(list, conjunction)
 end
 
 local function not_found(kind, name, names, where)
-  local near = require("luafabric.client.nearest").find(name, names, MOST_SHOWN)
+  local near = require("luafabric.nearest").find(name, names, MOST_SHOWN)
   local hint
   if #near > 0 then
     for index, candidate in ipairs(near) do near[index] = ("\"%s\""):format(candidate) end

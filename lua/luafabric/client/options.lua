@@ -3,7 +3,7 @@
 
 local duration = require "luafabric.duration"
 local endpoints = require "luafabric.client.endpoints"
-local nearest = require "luafabric.client.nearest"
+local nearest = require "luafabric.nearest"
 
 local M = {}
 

@@ -4,7 +4,7 @@
 local call = require "luafabric.client.call"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
-local nearest = require "luafabric.client.nearest"
+local nearest = require "luafabric.nearest"
 local news = require "luafabric.client.news"
 local tasks = require "luafabric.tasks"
 local words = require "luafabric.client.words"
@@ -101,6 +101,13 @@ local function accepted_here(run, host)
   end
 end
 
+--- Whether a 404 only means that Fabric does not show the run yet.
+local function may_be_invisible(run, answer)
+  local host = call.host()
+  return answer and answer.status == 404
+    and polling.may_be_invisible(accepted_here(run, host), host.now())
+end
+
 --- Asks Fabric to end the run. "Already completed" is fine: the next look shows how.
 local function send_cancel(run)
   local client, host = run.client, call.host()
@@ -118,9 +125,7 @@ local function send_cancel(run)
       watcher.look_at(run, now)
       return true
     end
-    local invisible = answer and answer.status == 404
-      and polling.may_be_invisible(accepted_here(run, host), now)
-    if not invisible then return nil, err end
+    if not may_be_invisible(run, answer) then return nil, err end
     tasks.sleep(INVISIBLE)
   end
 end
@@ -247,13 +252,8 @@ local function refresh(run)
     run.notebook_id, run.job_id), {
       what = ("the status of job %s of %s could not be read"):format(run.job_id,
         words.name(run)) })
-  if not completion then
-    local host = call.host()
-    local invisible = answer and answer.status == 404
-      and polling.may_be_invisible(accepted_here(run, host), host.now())
-    if invisible then return run end
-    return nil, err
-  end
+  if not completion and may_be_invisible(run, answer) then return run end
+  if not completion then return nil, err end
   local value = response.object(completion)
   local row = value and jobs.read_instance(value)
   if not row or row.job_id ~= run.job_id then

@@ -6,6 +6,7 @@
 --     { at = "submit", fault = { job = { status = "Deduped" } } } }
 
 local answers = require "luafabric.emulator.answers"
+local nearest = require "luafabric.nearest"
 
 local M = {}
 
@@ -44,30 +45,9 @@ local NAMED = {
 NAMED.fin = NAMED.lost_answer
 NAMED.rst = NAMED.reset
 
---- The nearest of some words, for "did you mean".
-local function nearest(word, words)
-  local best, best_distance
-  for _, candidate in ipairs(words) do
-    local row = {}
-    for column = 0, #candidate do row[column] = column end
-    for line = 1, #word do
-      local diagonal = row[0]
-      row[0] = line
-      for column = 1, #candidate do
-        local above = row[column]
-        local cost = word:byte(line) == candidate:byte(column) and 0 or 1
-        row[column] = math.min(row[column] + 1, row[column - 1] + 1, diagonal + cost)
-        diagonal = above
-      end
-    end
-    if not best or row[#candidate] < best_distance then
-      best, best_distance = candidate, row[#candidate]
-    end
-  end
-  if best_distance and best_distance <= math.max(2, #word / 3) then
-    return (", did you mean %s?"):format(best)
-  end
-  return ""
+local function did_you_mean(word, candidates)
+  local near = nearest.find(word, candidates, 1)[1]
+  return near and (", did you mean %s?"):format(near) or ""
 end
 
 local function check_fields(value, allowed, path)
@@ -76,7 +56,7 @@ local function check_fields(value, allowed, path)
   for name in pairs(value) do
     if not known[name] then
       error(("%s.%s: unknown field%s")
-        :format(path, tostring(name), nearest(tostring(name), allowed)), 0)
+        :format(path, tostring(name), did_you_mean(tostring(name), allowed)), 0)
     end
   end
 end
@@ -130,7 +110,7 @@ local function read_fault(fault, path)
     for name in pairs(NAMED) do words[#words + 1] = name end
     for name in pairs(answers.errors) do words[#words + 1] = name end
     table.sort(words)
-    error(("%s: %q is not a fault%s"):format(path, fault, nearest(fault, words)), 0)
+    error(("%s: %q is not a fault%s"):format(path, fault, did_you_mean(fault, words)), 0)
   end
   if type(fault) ~= "table" then
     error(("%s: expected a name, a status or a table, got %s"):format(path, type(fault)), 0)
@@ -164,7 +144,7 @@ function M.new(script)
     for _, place in ipairs(PLACES) do known[place] = true end
     if not known[given.at] then
       error(("%s.at: %s is not one of %s%s"):format(path, tostring(given.at),
-        table.concat(PLACES, ", "), nearest(tostring(given.at), PLACES)), 0)
+        table.concat(PLACES, ", "), did_you_mean(tostring(given.at), PLACES)), 0)
     end
     check_type(given.notebook, "string", path .. ".notebook", true)
     check_type(given.workspace, "string", path .. ".workspace", true)
