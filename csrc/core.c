@@ -11,6 +11,7 @@
 #include "run_model.h"
 #include "run_request.h"
 #include "signals.h"
+#include "siphash.h"
 #include "spawn.h"
 #include "system.h"
 #include "time_formats.h"
@@ -25,6 +26,7 @@ int luaopen_luafabric_core (lua_State *L) {
   luafabric_run_request_open(L);
   luafabric_location_open(L);
   luafabric_time_formats_open(L);
+  luafabric_siphash_open(L);
   luafabric_system_open(L);
   luafabric_signals_open(L);
   luafabric_spawn_open(L);

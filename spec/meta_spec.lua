@@ -7,7 +7,7 @@ local core = require "luafabric.core"
 local modules = {
   core = {
     sources = { "child", "json_slice", "json_writer", "location", "run_model", "run_request",
-      "signals", "spawn", "system", "time_formats" },
+      "signals", "siphash", "spawn", "system", "time_formats" },
     objects = {
       child = function() return core.spawn { args = { "true" } } end,
       signals = function() return core.signals { "WINCH" } end,

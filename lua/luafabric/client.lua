@@ -1,8 +1,8 @@
 --- One Fabric endpoint for a user: submit, wait, cancel, find by name. Whatever waits runs in a
 --- task; outside of one, each call makes a loop of its own on a new host and blocks.
 
-local endpoints = require "luafabric.client.endpoints"
 local options_module = require "luafabric.client.options"
+local preparation = require "luafabric.client.preparation"
 local tasks = require "luafabric.tasks"
 
 local M = {}
@@ -57,10 +57,12 @@ function Client:blocking(fn, ...)
   return tasks.blocking(function() return self:new_host() end, fn, ...)
 end
 
---- Tells on_event. Its errors end no run: they are kept, and it is not called again.
+--- Tells who follows this run (`run.listener`, our own code: plain, may not wait), and on_event.
+--- Errors of on_event end no run: they are kept, and it is not called again.
 ---@param event table
 ---@param run table|nil
 function Client:emit(event, run)
+  if run and run.listener then run.listener(event) end
   if run and event.type == "warning" then
     run.warnings = run.warnings or {}
     run.warnings[#run.warnings + 1] = event.message
@@ -78,51 +80,10 @@ end
 
 -- ---- from inside a task ----
 
---- The fields of a run object, with the ids behind the names.
-local function locate(self, spec, deadline)
-  local names = require "luafabric.client.names"
-  local workspace_id, err = names.workspace(self, spec.workspace, deadline)
-  if not workspace_id then return nil, err end
-  local endpoint
-  endpoint, err = endpoints.of_workspace(self, workspace_id, spec.workspace, deadline)
-  if not endpoint then return nil, err end
-  if not spec.notebook then return { workspace_id = workspace_id, endpoint = endpoint } end
-  local notebook_id
-  notebook_id, err = names.notebook(self, endpoint, { id = workspace_id, name = spec.workspace },
-    spec.notebook, deadline)
-  if not notebook_id then return nil, err end
-  self.runs = self.runs + 1
-  return { client = self, number = self.runs, endpoint = endpoint, route = spec.route,
-    workspace = spec.workspace, notebook = spec.notebook, workspace_id = workspace_id,
-    notebook_id = notebook_id, timeout = spec.timeout, skip_details = spec.skip_details }
-end
-
-local function check_environment(spec, fields)
-  local wanted = spec.body.workspace_id
-  if not wanted or wanted:lower() == fields.workspace_id then return true end
-  return nil, require("luafabric.errors").new { kind = "usage", message = "executionData."
-    .. "computeConfiguration.attachedEnvironment.workspaceId: the generic route's older body can "
-    .. "name only an environment in the notebook's own workspace; the typed route can name any "
-    .. "(route = \"typed\")" }
-end
-
 local function submit(self, spec)
-  local host = require("luafabric.client.call").host()
-  local deadline = host.now() + spec.submit_timeout
-  local fields, err = locate(self, spec, deadline)
-  if not fields then return nil, err end
-  local ok
-  ok, err = check_environment(spec, fields)
-  if not ok then return nil, err end
-  local run = require("luafabric.client.run").new(fields)
-  for _, warning in ipairs(spec.body.warnings) do
-    require("luafabric.client.news").warn(run, warning)
-  end
-  run, err = require("luafabric.client.submission").submit { client = self, run = run,
-    endpoint = run.endpoint, route = spec.route, body = spec.body.text, deadline = deadline,
-    submit_timeout = spec.submit_timeout }
-  if run and not run.outcome then require("luafabric.client.watcher").watch(run) end
-  return run, err
+  local prepared, err = preparation.prepare(self, spec)
+  if not prepared then return nil, err end
+  return preparation.send(prepared)
 end
 
 local function submit_and_wait(self, spec)
@@ -154,7 +115,7 @@ end
 local known_attach = { workspace = true, notebook = true, job_id = true, exit_value = true }
 
 local function attach(self, spec)
-  local fields, err = locate(self, spec)
+  local fields, err = preparation.locate(self, spec)
   if not fields then return nil, err end
   fields.job_id = spec.job_id
   return require("luafabric.client.run").new(fields)
@@ -182,7 +143,7 @@ end
 local known_notebook = { workspace = true, notebook = true }
 
 local function list_runs(self, spec)
-  local fields, err = locate(self, spec)
+  local fields, err = preparation.locate(self, spec)
   if not fields then return nil, err end
   local jobs = require "luafabric.api.jobs"
   local outcome_policy = require "luafabric.policy.outcome"
@@ -226,7 +187,7 @@ function Client:list_workspaces()
 end
 
 local function list_notebooks(self, spec)
-  local fields, err = locate(self, spec)
+  local fields, err = preparation.locate(self, spec)
   if not fields then return nil, err end
   return require("luafabric.client.names").notebooks(self, fields.endpoint, fields.workspace_id)
 end
@@ -242,7 +203,7 @@ function Client:list_notebooks(given)
 end
 
 local function find(self, spec)
-  local fields, err = locate(self, spec)
+  local fields, err = preparation.locate(self, spec)
   if not fields then return nil, err end
   return fields.notebook_id or fields.workspace_id
 end

@@ -24,6 +24,12 @@ function M.warn(run, message)
   M.emit(run, { type = "warning", message = message })
 end
 
+--- Whoever waits for the run, or follows it, learns that it has an outcome.
+local function tell_end(run)
+  if run.signal then run.signal:signal() end
+  M.emit(run, { type = "ended", outcome = run.outcome })
+end
+
 local function set_outcome(run, outcome)
   if run.timing_out and outcome == "cancelled" then outcome = "timed_out" end
   if outcome == "deduped" then
@@ -31,7 +37,7 @@ local function set_outcome(run, outcome)
       .. "run of %s, since another run of it was active"):format(words.name(run)) }
   end
   run.outcome, run.ended = outcome, true
-  if run.signal then run.signal:signal() end
+  tell_end(run)
 end
 
 --- An instance as Fabric shows it now.
@@ -64,7 +70,7 @@ function M.lose(run, outcome, err, next_step)
   fields.message = ("job %s of %s could not be watched to its end: %s. It may still run in Fabric. "
     .. "%s"):format(run.job_id, words.name(run), (err.message:gsub("%.$", "")), next_step)
   run.error, run.outcome = errors.new(fields), outcome
-  if run.signal then run.signal:signal() end
+  tell_end(run)
 end
 
 --- Nobody lets us look: how to go on.

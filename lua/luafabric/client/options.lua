@@ -22,7 +22,8 @@ local DEFAULT_SUBMIT_TIMEOUT = 1800 -- seconds
 ---@field endpoint? string    default https://api.fabric.microsoft.com/v1; http: this machine only
 ---@field route? "typed"|"generic"  how runs are submitted; generic where a tenant lacks the typed
 ---@field on_event? fun(event: table)  told of submitting, submitted, waiting, status_changed,
----  warning; plain, may not wait; when it raises it is not called again, see client.event_error
+---  ended, warning; plain, may not wait; when it raises it is not called again, see
+---  client.event_error
 ---@field poll_floor? number|string    shortest time between two looks at a run, default 10 s (0.5 s
 ---  for an endpoint on this machine)
 ---@field workspace_endpoints? boolean|table<string, string>  true: Fabric names the endpoint of a

@@ -280,6 +280,9 @@ local function guard(self)
   self.client.watchers[self.loop] = nil
   for run in pairs(self.client.active[self.loop]) do
     if run.signal then run.signal:signal() end
+    if run.listener and not run.outcome then
+      news.lose(run, "unknown", err, "Look with " .. words.status_command(run))
+    end
   end
 end
 
@@ -330,6 +333,16 @@ function M.look_at(run, at)
   run.due, run.look_at = at, at
   local watcher = client.watchers[loop]
   if watcher then watcher:add(run) end
+end
+
+--- Has the client's runs watched in this loop for as long as the running task lives: for who
+--- follows many runs through their listeners, and waits for none of them.
+---@param client table
+function M.attend(client)
+  local task, loop = tasks.current()
+  client.active[loop] = client.active[loop] or setmetatable({}, weak_keys)
+  local watcher = client.watchers[loop] or start(client, loop)
+  watcher.waiters[task] = true
 end
 
 --- Waits until the run has an outcome.

@@ -116,6 +116,15 @@ function core.format_time(seconds) end
 ---@return number|nil seconds        0 to 86400; nil when nothing readable is said
 function core.parse_retry_after(retry_after, retry_after_ms, date) end
 
+-- ---- fingerprints -----------------------------------------------------------------------------
+
+--- SipHash-2-4 of a text: the same for the same key and text, and silent about the text to whoever
+--- lacks the key. Raises for a key of another length.
+---@param key string    16 bytes
+---@param text string
+---@return string digits  16 hexadecimal digits, as in the published test vectors
+function core.fingerprint(key, text) end
+
 -- ---- the system -------------------------------------------------------------------------------
 
 --- A clock that never goes back, and begins anywhere.

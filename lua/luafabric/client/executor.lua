@@ -1,0 +1,104 @@
+--- Runs notebooks for the workflow engine, which knows no HTTP and no client: this is what it is
+--- handed instead. All functions are called in a task of the loop that the runs belong to; what
+--- happens to a run is told to its listener (plain, may not wait), from then until its end.
+
+local call = require "luafabric.client.call"
+local details = require "luafabric.client.details"
+local errors = require "luafabric.errors"
+local names = require "luafabric.client.names"
+local endpoints = require "luafabric.client.endpoints"
+local options_module = require "luafabric.client.options"
+local preparation = require "luafabric.client.preparation"
+local watcher = require "luafabric.client.watcher"
+local words = require "luafabric.client.words"
+
+local M = {}
+
+---@class luafabric.Executor
+---@field client luafabric.Client
+local Executor = {}
+Executor.__index = Executor
+
+---@param client luafabric.Client
+---@return luafabric.Executor
+function M.new(client)
+  return setmetatable({ client = client }, Executor)
+end
+
+--- Keeps the runs watched for as long as the running task lives.
+function Executor:attend()
+  watcher.attend(self.client)
+end
+
+--- Finds a workspace and a notebook by their names, once; an id is never looked up.
+---@param workspace string
+---@param notebook string
+---@return string|nil workspace_id
+---@return string|luafabric.Error notebook_id  or the error
+function Executor:resolve(workspace, notebook)
+  local workspace_id, err = names.workspace(self.client, workspace)
+  if not workspace_id then return nil, err end
+  local endpoint
+  endpoint, err = endpoints.of_workspace(self.client, workspace_id, workspace)
+  if not endpoint then return nil, err end
+  local notebook_id
+  notebook_id, err = names.notebook(self.client, endpoint, { id = workspace_id, name = workspace },
+    notebook)
+  if not notebook_id then return nil, err end
+  return workspace_id, notebook_id
+end
+
+--- Checks a request and finds what it names; nothing is submitted yet.
+---@param request table     workspace, notebook, parameters, compute
+---@param patience number   seconds to get it submitted, waits for quota and capacity included
+---@param listener fun(event: table)
+---@return luafabric.Submission|nil prepared  with run.workspace_id, run.notebook_id and body
+---@return luafabric.Error|nil err
+function Executor:prepare(request, patience, listener)
+  local ok, spec = pcall(options_module.read_run, { workspace = request.workspace,
+    notebook = request.notebook, parameters = request.parameters, compute = request.compute,
+    submit_timeout = patience }, self.client.route, "step", 0)
+  if not ok then
+    return nil, errors.new { kind = "usage", message = (tostring(spec):gsub("^step: ", "")) }
+  end
+  return preparation.prepare(self.client, spec, listener)
+end
+
+--- Submits what was prepared, at most once.
+---@param prepared luafabric.Submission
+---@return luafabric.Run|nil run  accepted, or with the outcome "unknown"
+---@return luafabric.Error|nil err  surely none was started
+function Executor:submit(prepared)
+  return preparation.send(prepared)
+end
+
+--- Asks Fabric to end a run; its listener is told when it has.
+---@param run luafabric.Run
+---@param outcome "cancelled"|"timed_out"  what a cancelled run then counts as
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+function Executor:cancel(run, outcome)
+  run.timing_out = outcome == "timed_out"
+  return run:cancel()
+end
+
+--- Reads the exit value and the links of a run that ended, into the run.
+---@param run luafabric.Run
+function Executor:read_details(run)
+  details.read(run)
+end
+
+--- The command that shows a run, for messages.
+---@param run luafabric.Run
+---@return string
+function Executor:look_command(run)
+  return run.job_id and words.status_command(run) or words.list_command(run)
+end
+
+--- The clock of the loop: seconds that only go forward.
+---@return number
+function Executor:now()
+  return call.host().now()
+end
+
+return M

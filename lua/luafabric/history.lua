@@ -1,0 +1,313 @@
+--- What happened in a workflow's run: the vocabulary of events, and the fold that turns them into
+--- the state. Everything anybody knows about a run is this fold: the engine decides on it, progress
+--- and reports show it, and a run that is resumed is folded again. Pure.
+---
+--- Every event has `type`, `at` (unix seconds) and, where it is about a step, `path`: "ingest", or
+--- "clean[us]" for an item of an `each`.
+
+local M = {}
+
+--- The states of an attempt, and what leads from one to the next. An event that its state does not
+--- list cannot happen: the fold raises.
+---
+--- | state       | is there a run in Fabric?                                  |
+--- |-------------|------------------------------------------------------------|
+--- | `intended`  | not known until the answer: the submission is on its way   |
+--- | `waiting`   | surely not: it is submitted again when the wait is over    |
+--- | `submitted` | yes, under `job_id`                                        |
+--- | `ended`     | as the outcome says                                        |
+M.attempt_transitions = {
+  intended = { attempt_waiting = "waiting", attempt_submitted = "submitted",
+    attempt_ended = "ended" },
+  waiting = { attempt_waiting = "waiting", attempt_submitted = "submitted",
+    attempt_ended = "ended" },
+  submitted = { attempt_waiting = "submitted", status_changed = "submitted",
+    attempt_ended = "ended" },
+  ended = {},
+}
+
+---@class luafabric.WorkflowRun  a run as its events tell it
+---@field run_id string
+---@field workflow string
+---@field file string|nil
+---@field inputs { name: string, type: string, value: any }[]  secrets are masked
+---@field started_at number|nil   unix seconds
+---@field ended_at number|nil
+---@field now number|nil          time of the last event
+---@field outcome string|nil      nil while it runs, and when it was detached: succeeded, failed,
+---  cancelled, timed_out, unauthorized, unknown
+---@field timeout number|nil      seconds
+---@field deadline number|nil     unix seconds
+---@field on_deadline string|nil  "cancel" or "warn"
+---@field max_concurrency integer|nil
+---@field detached boolean|nil    nobody watches it any more
+---@field cancelled { by: string, at: number, now: boolean|nil }|nil
+---@field warnings { at: number, path: string|nil, message: string }[]
+---@field counts table<string, integer>|nil  outcomes of steps, at the end
+---@field order string[]          paths as they are shown; items follow their `each`
+---@field steps table<string, luafabric.StepState>  by path
+
+---@class luafabric.StepState
+---@field path string             its identity
+---@field name string             of an item: its `each`'s
+---@field kind "notebook"|"each"|"switch"|"item"
+---@field parent string|nil       of an item: the path of its `each`
+---@field label string|nil        of an item
+---@field is_finally boolean|nil
+---@field after string[]          names
+---@field notebook string|nil     as it was named; a placeholder where that is not known yet
+---@field workspace string|nil
+---@field place string|nil        "nightly.lua:12"
+---@field may_fail boolean|nil
+---@field priority number|nil
+---@field phase "pending"|"ready"|"running"|"ended"  ready: waits for a free slot
+---@field ready_at number|nil     unix seconds
+---@field ended_at number|nil
+---@field outcome string|nil
+---@field reason { kind: string, message: string|nil, step: string|nil }|nil
+---@field branch string|nil       of a switch
+---@field exit_value string|nil
+---@field job_id string|nil       of its last attempt
+---@field attempts luafabric.AttemptState[]
+---@field retry { at: number, cause: string, spent: boolean }|nil  while it waits for one
+---@field items luafabric.StepState[]|nil  of an `each`, once they are known
+---@field tolerate table|nil      { count = } or { percent = }
+---@field max_concurrency integer|nil
+---@field open integer|nil        items that have not ended
+---@field running integer|nil     items that run
+---@field failed integer|nil      items that ended otherwise than succeeded or skipped
+---@field succeeded integer|nil
+
+---@class luafabric.AttemptState
+---@field number integer
+---@field state "intended"|"waiting"|"submitted"|"ended"
+---@field status string|nil       Fabric's word
+---@field waiting { cause: string, since: number, till: number }|nil
+---@field intended_at number
+---@field submitted_at number|nil
+---@field running_at number|nil   when InProgress was first seen
+---@field ended_at number|nil
+---@field outcome string|nil
+---@field job_id string|nil
+---@field request_id string|nil
+---@field started_at string|nil   Fabric's own times
+---@field finished_at string|nil
+---@field failure_reason any
+---@field error table|nil
+---@field exit_value string|nil
+---@field links table<string, string>|nil
+---@field request table           workspace, notebook, their ids, body (secrets masked)
+
+local Run = {}
+Run.__index = Run
+Run.__name = "luafabric.workflow_run"
+
+--- True when the workflow succeeded.
+---@return boolean
+function Run:ok()
+  return self.outcome == "succeeded"
+end
+
+function Run:__tostring()
+  return ("run %s of workflow %s: %s"):format(tostring(self.run_id), tostring(self.workflow),
+    self.outcome or self.detached and "detached" or "running")
+end
+
+--- A run of which nothing is known.
+---@return luafabric.WorkflowRun
+function M.new()
+  return setmetatable({ order = {}, steps = {}, warnings = {}, inputs = {} }, Run)
+end
+
+--- Whether an outcome counts as one of the failures of an `each`, and of a workflow.
+---@param outcome string|nil
+---@return boolean
+function M.is_failure(outcome)
+  return outcome ~= nil and outcome ~= "succeeded" and outcome ~= "skipped"
+end
+
+-- ---- the fold ----
+
+local readers = {}
+
+local function step_of(state, event)
+  local step = state.steps[event.path]
+  if step then return step end
+  error(("history: %s: there is no step %s"):format(event.type, tostring(event.path)), 0)
+end
+
+local function attempt_of(state, event)
+  local step = step_of(state, event)
+  local attempt = step.attempts[#step.attempts]
+  local after = attempt and M.attempt_transitions[attempt.state][event.type]
+  if not after or attempt.number ~= event.attempt then
+    error(("history: %s of %s: its attempt %s is %s"):format(event.type, event.path,
+      tostring(event.attempt), attempt and attempt.state or "not there"), 0)
+  end
+  attempt.state = after
+  return attempt, step
+end
+
+local function parent_of(state, step)
+  return step.parent and state.steps[step.parent]
+end
+
+local function set_phase(state, step, phase)
+  if step.phase == phase then return end
+  local parent = parent_of(state, step)
+  if parent then
+    if step.phase == "running" then parent.running = parent.running - 1 end
+    if phase == "running" then parent.running = parent.running + 1 end
+  end
+  step.phase = phase
+end
+
+local run_fields = { "run_id", "workflow", "file", "inputs", "timeout", "deadline", "on_deadline",
+  "max_concurrency" }
+
+local step_fields = { "path", "kind", "is_finally", "after", "notebook", "workspace", "may_fail",
+  "priority", "place", "tolerate", "max_concurrency" }
+
+function readers.run_started(state, event)
+  state.started_at = event.at
+  for _, field in ipairs(run_fields) do state[field] = event[field] end
+  for index, given in ipairs(event.steps) do
+    local step = { phase = "pending", attempts = {}, name = given.path }
+    for _, field in ipairs(step_fields) do step[field] = given[field] end
+    state.steps[step.path], state.order[index] = step, step.path
+  end
+end
+
+function readers.step_ready(state, event)
+  local step = step_of(state, event)
+  step.ready_at = event.at
+  set_phase(state, step, "ready")
+end
+
+function readers.branch_taken(state, event)
+  step_of(state, event).branch = event.branch
+end
+
+--- Items come into the order behind their `each`.
+local function insert_items(state, path, items)
+  local order = {}
+  for _, known in ipairs(state.order) do
+    order[#order + 1] = known
+    if known == path then
+      for _, item in ipairs(items) do order[#order + 1] = item.path end
+    end
+  end
+  state.order = order
+end
+
+function readers.items_expanded(state, event)
+  local step = step_of(state, event)
+  set_phase(state, step, "running")
+  step.items, step.open, step.running = {}, #event.items, 0
+  step.failed, step.succeeded = 0, 0
+  for index, given in ipairs(event.items) do
+    local item = { path = given.path, name = step.name, kind = "item", parent = step.path,
+      label = given.label, is_finally = step.is_finally, after = step.after, place = step.place,
+      notebook = step.notebook, workspace = step.workspace, priority = step.priority,
+      phase = "ready", ready_at = event.at, attempts = {} }
+    step.items[index], state.steps[item.path] = item, item
+  end
+  insert_items(state, step.path, event.items)
+end
+
+function readers.attempt_intended(state, event)
+  local step = step_of(state, event)
+  local last = step.attempts[#step.attempts]
+  if last and last.state ~= "ended" then
+    error(("history: attempt_intended of %s: its attempt %d is still %s"):format(event.path,
+      last.number, last.state), 0)
+  end
+  step.retry, step.job_id = nil, nil
+  step.notebook, step.workspace = event.request.notebook, event.request.workspace
+  set_phase(state, step, "running")
+  step.attempts[#step.attempts + 1] = { number = event.attempt, state = "intended",
+    intended_at = event.at, request = event.request }
+end
+
+function readers.attempt_waiting(state, event)
+  local attempt = attempt_of(state, event)
+  local before = attempt.waiting
+  attempt.waiting = { cause = event.cause, till = event.at + event.seconds,
+    since = before and before.cause == event.cause and before.since or event.at }
+end
+
+function readers.attempt_submitted(state, event)
+  local attempt, step = attempt_of(state, event)
+  attempt.submitted_at, attempt.waiting = event.at, nil
+  attempt.job_id, attempt.request_id = event.job_id, event.request_id
+  step.job_id = event.job_id
+end
+
+function readers.status_changed(state, event)
+  local attempt = attempt_of(state, event)
+  attempt.status, attempt.waiting = event.status, nil
+  if event.status == "InProgress" then attempt.running_at = attempt.running_at or event.at end
+end
+
+local ended_fields = { "outcome", "exit_value", "failure_reason", "error", "started_at", "links" }
+
+function readers.attempt_ended(state, event)
+  local attempt, step = attempt_of(state, event)
+  for _, field in ipairs(ended_fields) do attempt[field] = event[field] end
+  attempt.ended_at, attempt.finished_at, attempt.waiting = event.at, event.ended_at, nil
+  attempt.job_id = event.job_id or attempt.job_id
+  attempt.request_id = attempt.request_id or event.request_id
+  step.job_id = attempt.job_id
+end
+
+function readers.retry_scheduled(state, event)
+  step_of(state, event).retry = { at = event.at + event.seconds, cause = event.cause,
+    spent = event.spent }
+end
+
+function readers.step_ended(state, event)
+  local step = step_of(state, event)
+  if step.phase == "ended" then
+    error(("history: step_ended of %s: it has ended before"):format(event.path), 0)
+  end
+  set_phase(state, step, "ended")
+  step.ended_at, step.outcome, step.reason = event.at, event.outcome, event.reason
+  step.exit_value, step.retry = event.exit_value, nil
+  local parent = parent_of(state, step)
+  if not parent then return end
+  parent.open = parent.open - 1
+  if event.outcome == "succeeded" then parent.succeeded = parent.succeeded + 1 end
+  if M.is_failure(event.outcome) then parent.failed = parent.failed + 1 end
+end
+
+function readers.cancel_requested(state, event)
+  if event.path then return end
+  local before = state.cancelled
+  state.cancelled = { by = before and before.by or event.by, at = before and before.at or event.at,
+    now = event.now or before ~= nil and before.now or nil }
+end
+
+function readers.warning(state, event)
+  state.warnings[#state.warnings + 1] = { at = event.at, path = event.path,
+    message = event.message }
+end
+
+function readers.detached(state)
+  state.detached = true
+end
+
+function readers.run_ended(state, event)
+  state.ended_at, state.outcome, state.counts = event.at, event.outcome, event.counts
+end
+
+--- Takes one more event into the state. Raises for one that cannot have happened; a type that is
+--- not known here (of a later version) changes nothing.
+---@param state luafabric.WorkflowRun
+---@param event table
+function M.apply(state, event)
+  local read = readers[event.type]
+  state.now = event.at
+  if read then read(state, event) end
+end
+
+return M
