@@ -25,7 +25,8 @@ end
 
 describe("history", function()
   it("shows every step as pending when the run has begun", function()
-    local state = folded { started { { path = "ingest" }, { path = "clean", after = { "ingest" } } } }
+    local state = folded { started { { path = "ingest" },
+      { path = "clean", after = { "ingest" } } } }
     assert.same({ "ingest", "clean" }, state.order)
     assert.equal("pending", state.steps.clean.phase)
     assert.equal("7f3a", state.run_id)
@@ -38,7 +39,8 @@ describe("history", function()
       { type = "step_ready", path = "ingest", because = { kind = "all_succeeded" } },
       intended("ingest", 1),
       { type = "attempt_waiting", path = "ingest", attempt = 1, cause = "throttled", seconds = 57 },
-      { type = "attempt_submitted", path = "ingest", attempt = 1, job_id = "j1", request_id = "r1" },
+      { type = "attempt_submitted", path = "ingest", attempt = 1, job_id = "j1",
+        request_id = "r1" },
       { type = "status_changed", path = "ingest", attempt = 1, status = "InProgress" },
     }
     local step = state.steps.ingest

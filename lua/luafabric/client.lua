@@ -28,6 +28,7 @@ function M.new(options)
   self.searches = setmetatable({}, { __mode = "k" }) -- loop -> names being looked up
   self.watchers = setmetatable({}, { __mode = "kv" }) -- loop -> who watches
   self.active = setmetatable({}, { __mode = "k" }) -- loop -> set of runs
+  self.attendants = setmetatable({}, { __mode = "k" }) -- loop -> tasks that follow runs
   self.own_hosts = setmetatable({}, { __mode = "k" })
   return setmetatable(self, Client)
 end

@@ -44,7 +44,8 @@ M.attempt_transitions = {
 ---@field cancelled { by: string, at: number, now: boolean|nil }|nil
 ---@field warnings { at: number, path: string|nil, message: string }[]
 ---@field counts table<string, integer>|nil  outcomes of steps, at the end
----@field order string[]          paths as they are shown; items follow their `each`
+---@field top luafabric.StepState[] the steps without the items of `each`, as they are shown
+---@field order string[]          paths of all of them; items follow their `each`
 ---@field steps table<string, luafabric.StepState>  by path
 
 ---@class luafabric.StepState
@@ -60,6 +61,7 @@ M.attempt_transitions = {
 ---@field place string|nil        "nightly.lua:12"
 ---@field may_fail boolean|nil
 ---@field priority number|nil
+---@field max_attempts integer|nil  of its retry policy; of a switch, once a branch is taken
 ---@field phase "pending"|"ready"|"running"|"ended"  ready: waits for a free slot
 ---@field ready_at number|nil     unix seconds
 ---@field ended_at number|nil
@@ -69,6 +71,7 @@ M.attempt_transitions = {
 ---@field exit_value string|nil
 ---@field job_id string|nil       of its last attempt
 ---@field attempts luafabric.AttemptState[]
+---@field spent integer          attempts that ended and count among those its policy gives
 ---@field retry { at: number, cause: string, spent: boolean }|nil  while it waits for one
 ---@field items luafabric.StepState[]|nil  of an `each`, once they are known
 ---@field tolerate table|nil      { count = } or { percent = }
@@ -99,8 +102,19 @@ M.attempt_transitions = {
 ---@field request table           workspace, notebook, their ids, body (secrets masked)
 
 local Run = {}
-Run.__index = Run
 Run.__name = "luafabric.workflow_run"
+
+--- `order` is made when it is asked for: a fan-out of thousands would rewrite it for every `each`.
+function Run:__index(name)
+  if name ~= "order" then return Run[name] end
+  local order = {}
+  for _, step in ipairs(self.top) do
+    order[#order + 1] = step.path
+    for _, item in ipairs(step.items or {}) do order[#order + 1] = item.path end
+  end
+  self.order = order
+  return order
+end
 
 --- True when the workflow succeeded.
 ---@return boolean
@@ -116,7 +130,7 @@ end
 --- A run of which nothing is known.
 ---@return luafabric.WorkflowRun
 function M.new()
-  return setmetatable({ order = {}, steps = {}, warnings = {}, inputs = {} }, Run)
+  return setmetatable({ top = {}, steps = {}, warnings = {}, inputs = {} }, Run)
 end
 
 --- Whether an outcome counts as one of the failures of an `each`, and of a workflow.
@@ -166,16 +180,17 @@ local run_fields = { "run_id", "workflow", "file", "inputs", "timeout", "deadlin
   "max_concurrency" }
 
 local step_fields = { "path", "kind", "is_finally", "after", "notebook", "workspace", "may_fail",
-  "priority", "place", "tolerate", "max_concurrency" }
+  "priority", "place", "tolerate", "max_concurrency", "max_attempts" }
 
 function readers.run_started(state, event)
   state.started_at = event.at
   for _, field in ipairs(run_fields) do state[field] = event[field] end
   for index, given in ipairs(event.steps) do
-    local step = { phase = "pending", attempts = {}, name = given.path }
+    local step = { phase = "pending", attempts = {}, spent = 0, name = given.path }
     for _, field in ipairs(step_fields) do step[field] = given[field] end
-    state.steps[step.path], state.order[index] = step, step.path
+    state.steps[step.path], state.top[index] = step, step
   end
+  state.order = nil
 end
 
 function readers.step_ready(state, event)
@@ -185,19 +200,8 @@ function readers.step_ready(state, event)
 end
 
 function readers.branch_taken(state, event)
-  step_of(state, event).branch = event.branch
-end
-
---- Items come into the order behind their `each`.
-local function insert_items(state, path, items)
-  local order = {}
-  for _, known in ipairs(state.order) do
-    order[#order + 1] = known
-    if known == path then
-      for _, item in ipairs(items) do order[#order + 1] = item.path end
-    end
-  end
-  state.order = order
+  local step = step_of(state, event)
+  step.branch, step.max_attempts = event.branch, event.max_attempts
 end
 
 function readers.items_expanded(state, event)
@@ -209,10 +213,11 @@ function readers.items_expanded(state, event)
     local item = { path = given.path, name = step.name, kind = "item", parent = step.path,
       label = given.label, is_finally = step.is_finally, after = step.after, place = step.place,
       notebook = step.notebook, workspace = step.workspace, priority = step.priority,
-      phase = "ready", ready_at = event.at, attempts = {} }
+      max_attempts = step.max_attempts,
+      phase = "ready", ready_at = event.at, attempts = {}, spent = 0 }
     step.items[index], state.steps[item.path] = item, item
   end
-  insert_items(state, step.path, event.items)
+  state.order = nil
 end
 
 function readers.attempt_intended(state, event)
@@ -257,12 +262,14 @@ function readers.attempt_ended(state, event)
   attempt.ended_at, attempt.finished_at, attempt.waiting = event.at, event.ended_at, nil
   attempt.job_id = event.job_id or attempt.job_id
   attempt.request_id = attempt.request_id or event.request_id
-  step.job_id = attempt.job_id
+  step.job_id, step.spent = attempt.job_id, step.spent + 1
 end
 
+-- `free` is the attempt that does not count, where there was one.
 function readers.retry_scheduled(state, event)
-  step_of(state, event).retry = { at = event.at + event.seconds, cause = event.cause,
-    spent = event.spent }
+  local step = step_of(state, event)
+  step.retry = { at = event.at + event.seconds, cause = event.cause, spent = event.spent }
+  if event.free then step.spent = step.spent - 1 end
 end
 
 function readers.step_ended(state, event)

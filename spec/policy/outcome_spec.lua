@@ -1,8 +1,69 @@
 -- What a job instance means for the user who waits for it.
 
-local of_instance = require("luafabric.policy.outcome").of_instance
+local policy = require "luafabric.policy.outcome"
+local of_instance = policy.of_instance
 
 local LIVY = "Livy session failed. [TooManyRequestsForCapacity] HTTP Response code 430: no room"
+
+local function livy_session(rest)
+  return "Failed to create Livy session for executing notebook. Error: " .. rest
+end
+
+local function failed(code, message)
+  return { status = "Failed", failure_reason = { errorCode = code, message = message } }
+end
+
+-- In the order of the policy's own table: what each of its rows is there for.
+local cases = {
+  { nil, { status = "NotStarted" } },
+  { nil, { status = "InProgress" } },
+  { "failed", { status = "Completed", failure_reason = { errorCode = "X" } } },
+  { "succeeded", { status = "Completed" } },
+  { "capacity", failed("X", livy_session "[TooManyRequestsForCapacity] This spark job can't be "
+    .. "run because you have hit a spark compute or API rate limit.") },
+  { "capacity", failed("X", livy_session "Choose a larger capacity SKU. HTTP status code: 430.") },
+  { "platform", failed("X", livy_session "Something went wrong. HTTP status code: 503.") },
+  { "platform", failed("LivyHttpRequestFailure", "Error name - LivyHttpRequestFailure, Error "
+    .. "value - Something went wrong. HTTP status code: 500. Trace ID: 78ecdd22") },
+  { "failed", failed("System_Cancelled_Session_Statements_Failed",
+    "System cancelled the Spark session due to statement execution failures") },
+  { "failed", failed("JobInstanceStatusFailed", "Job instance failed without detail error") },
+  { "failed", failed("NotFound", "not found") },
+  { "failed", failed("Spark_System_ABFS_OperationFailed", "a system error, says its name") },
+  { "cancelled", { status = "Cancelled" } },
+  { "cancelled", { status = "Canceled" } },
+  { "deduped", { status = "Deduped" } },
+}
+
+describe("the table of outcomes", function()
+  for index, row in ipairs(policy.rows) do
+    it(("has a case for row %d: %s, %s"):format(index, row.status, row.source), function()
+      assert.equal(cases[index][1], (of_instance(cases[index][2])))
+      assert.equal(row, policy.row_of(cases[index][2]))
+    end)
+  end
+
+  it("says of each row where it was seen", function()
+    local marks = { recorded = true, specified = true, reported = true, client = true }
+    assert.equal(#cases, #policy.rows)
+    for _, row in ipairs(policy.rows) do
+      assert.is_true(marks[row.seen])
+      assert.is_true(#row.source > 0)
+    end
+  end)
+
+  it("leaves to the notebook what is not plainly Fabric's", function()
+    for _, row in ipairs {
+      failed("X", livy_session "Invalid settings. HTTP status code: 400."),
+      failed("X", livy_session "no status at all"),
+      failed("X", "the service I called said HTTP status code: 500"),
+      failed("System_Something", "unclear"), failed("X", 430), failed(nil, nil),
+      failed("LivyHttpRequestFailure", "HTTP status code: 404"),
+    } do
+      assert.equal("failed", (of_instance(row)))
+    end
+  end)
+end)
 
 describe("a job instance", function()
   local rows = {

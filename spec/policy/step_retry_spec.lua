@@ -1,45 +1,25 @@
 local step_retry = require "luafabric.policy.step_retry"
 
 local function policy(more)
-  local made = { attempts = 4, on = { failed = true, platform = true }, interval = 30, backoff = 2,
-    max_interval = 100 }
+  local made = { attempts = 4, interval = 30, backoff = 2, max_interval = 100 }
   for name, value in pairs(more or {}) do made[name] = value end
   return made
 end
 
 describe("policy.step_retry", function()
   it("waits longer each time, up to the longest interval", function()
-    assert.equal(30, step_retry.delay(policy(), "failed", 1, 0))
-    assert.equal(60, step_retry.delay(policy(), "failed", 2, 0))
-    assert.equal(100, step_retry.delay(policy(), "failed", 3, 0))
+    assert.equal(30, step_retry.delay(policy(), 1, 0))
+    assert.equal(60, step_retry.delay(policy(), 2, 0))
+    assert.equal(100, step_retry.delay(policy(), 3, 0))
   end)
 
   it("comes later by up to a tenth, never earlier", function()
-    assert.equal(33, step_retry.delay(policy(), "failed", 1, 1))
+    assert.equal(33, step_retry.delay(policy(), 1, 1))
   end)
 
   it("gives no more attempts than there are", function()
-    assert.is_nil(step_retry.delay(policy(), "failed", 4, 0))
-    assert.is_nil(step_retry.delay(policy { attempts = 1 }, "failed", 1, 0))
-  end)
-
-  it("repeats only the outcomes that were named", function()
-    assert.is_nil(step_retry.delay(policy(), "timed_out", 1, 0))
-    assert.equal(30, step_retry.delay(policy { on = { timed_out = true } }, "timed_out", 1, 0))
-  end)
-
-  it("asks a function, which must say true", function()
-    local function on(outcome) return outcome == "deduped" end
-    assert.equal(30, step_retry.delay(policy { on = on }, "deduped", 1, 0))
-    assert.is_nil(step_retry.delay(policy { on = on }, "failed", 1, 0))
-    assert.is_nil(step_retry.delay(policy { on = function() return 1 end }, "failed", 1, 0))
-  end)
-
-  it("never repeats what may run already, or would end the same", function()
-    local always = policy { on = function() return true end }
-    for _, outcome in ipairs { "unknown", "unauthorized", "rejected", "succeeded", "skipped" } do
-      assert.is_nil(step_retry.delay(always, outcome, 1, 0), outcome)
-    end
+    assert.is_nil(step_retry.delay(policy(), 4, 0))
+    assert.is_nil(step_retry.delay(policy { attempts = 1 }, 1, 0))
   end)
 
   it("comes back from a full capacity for a day, every ten minutes at last", function()

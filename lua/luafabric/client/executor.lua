@@ -2,7 +2,6 @@
 --- handed instead. All functions are called in a task of the loop that the runs belong to; what
 --- happens to a run is told to its listener (plain, may not wait), from then until its end.
 
-local call = require "luafabric.client.call"
 local details = require "luafabric.client.details"
 local errors = require "luafabric.errors"
 local names = require "luafabric.client.names"
@@ -25,9 +24,10 @@ function M.new(client)
   return setmetatable({ client = client }, Executor)
 end
 
---- Keeps the runs watched for as long as the running task lives.
+--- Keeps the runs watched until the given function is called, or the running task ends.
+---@return fun() leave
 function Executor:attend()
-  watcher.attend(self.client)
+  return watcher.attend(self.client)
 end
 
 --- Finds a workspace and a notebook by their names, once; an id is never looked up.
@@ -93,12 +93,6 @@ end
 ---@return string
 function Executor:look_command(run)
   return run.job_id and words.status_command(run) or words.list_command(run)
-end
-
---- The clock of the loop: seconds that only go forward.
----@return number
-function Executor:now()
-  return call.host().now()
 end
 
 return M

@@ -247,13 +247,22 @@ end
 
 -- ---- the task ----
 
---- A task that was cancelled while it waited does not count any more.
+--- A task that was cancelled meanwhile does not count any more.
+local function is_attended(client, loop)
+  local attendants = client.attendants[loop] or {}
+  for task in pairs(attendants) do
+    if not task.ended then return true end
+    attendants[task] = nil
+  end
+  return false
+end
+
 function Watcher:is_wanted()
   for task in pairs(self.waiters) do
     if not task.ended then return true end
     self.waiters[task] = nil
   end
-  return false
+  return is_attended(self.client, self.loop)
 end
 
 local function watch(self)
@@ -321,7 +330,9 @@ function M.watch(run)
     run.due = first_due(run, loop.host)
   end
   local watcher = client.watchers[loop]
-  if watcher then watcher:add(run) end
+  if watcher then return watcher:add(run) end
+  -- Its task may have failed since they came.
+  if is_attended(client, loop) then start(client, loop) end
 end
 
 --- The next look at a run is at that time, whatever was said before.
@@ -335,14 +346,22 @@ function M.look_at(run, at)
   if watcher then watcher:add(run) end
 end
 
---- Has the client's runs watched in this loop for as long as the running task lives: for who
---- follows many runs through their listeners, and waits for none of them.
+--- Has the client's runs watched in this loop, for who follows many runs through their listeners,
+--- and waits for none of them: until the function given back is called, or the running task ends.
 ---@param client table
+---@return fun() leave
 function M.attend(client)
   local task, loop = tasks.current()
   client.active[loop] = client.active[loop] or setmetatable({}, weak_keys)
-  local watcher = client.watchers[loop] or start(client, loop)
-  watcher.waiters[task] = true
+  local attendants = client.attendants[loop] or {}
+  client.attendants[loop] = attendants
+  attendants[task] = (attendants[task] or 0) + 1
+  if not client.watchers[loop] then start(client, loop) end
+  return function()
+    attendants[task] = attendants[task] > 1 and attendants[task] - 1 or nil
+    local watcher = client.watchers[loop]
+    if watcher then watcher.wake:signal() end
+  end
 end
 
 --- Waits until the run has an outcome.

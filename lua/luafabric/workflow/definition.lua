@@ -1,0 +1,151 @@
+--- A workflow as it is defined: a name, options of the whole, and the function that declares its
+--- steps, which is called once a run, with the inputs known. Pure.
+
+local duration = require "luafabric.duration"
+local errors = require "luafabric.errors"
+local fields = require "luafabric.workflow.fields"
+local flow_module = require "luafabric.workflow.flow"
+local inputs = require "luafabric.workflow.inputs"
+local mistake = require "luafabric.workflow.mistake"
+local plan_module = require "luafabric.workflow.plan"
+local tasks = require "luafabric.tasks"
+
+local M = {}
+
+---@class luafabric.Definition
+---@field name string
+---@field file string  the source of the function
+---@field line integer
+local Definition = {}
+Definition.__index = Definition
+Definition.__name = "luafabric.workflow"
+
+function Definition:__tostring()
+  return ('workflow "%s" (%s)'):format(self.name, self.place)
+end
+
+M.Definition = Definition
+
+-- ---- its own options ----
+
+local known = { timeout = true, deadline = true, on_deadline = true, max_concurrency = true }
+
+local function refuse(definition, message)
+  mistake.raise(definition.place, ('workflow "%s": %s'):format(definition.name, message))
+end
+
+local function read_options(definition, options)
+  for name in pairs(options) do
+    if not known[name] then
+      refuse(definition, ("%s: unknown option%s"):format(tostring(name),
+        mistake.suggest(name, known)))
+    end
+  end
+  if options.timeout ~= nil then
+    local seconds, message = duration.parse(options.timeout)
+    if seconds == 0 then message = "must be more than 0" end
+    if message then refuse(definition, "timeout: " .. message) end
+    definition.timeout = seconds
+  end
+  for _, name in ipairs { "on_deadline", "max_concurrency" } do
+    if options[name] ~= nil then
+      local value, message = fields[name](options[name])
+      if not value then refuse(definition, message) end
+      definition[name] = value
+    end
+  end
+  if options.deadline == nil then return end
+  local _, message = fields.deadline(options.deadline, 0)
+  if message then refuse(definition, message) end
+  definition.deadline_text = options.deadline
+end
+
+local function check_arguments(place, name, options, fn)
+  if type(name) ~= "string" or name == "" or name:find("%c") then
+    mistake.raise(place, "fabric.workflow: expected a name as first argument, got "
+      .. mistake.show(name))
+  end
+  if type(options) ~= "table" then
+    mistake.raise(place, ('workflow "%s": expected a table of options, got %s'):format(name,
+      mistake.show(options)))
+  end
+  if type(fn) ~= "function" then
+    mistake.raise(place, ('workflow "%s": expected function(flow) … end as last argument, got %s')
+      :format(name, mistake.show(fn)))
+  end
+end
+
+--- Defines a workflow. Nothing is called yet.
+---@param name string
+---@param options table|nil  timeout, deadline, on_deadline, max_concurrency; may be left out
+---@param fn fun(flow: luafabric.Flow)
+---@return luafabric.Definition
+function M.new(name, options, fn)
+  local place = mistake.user_place()
+  if type(options) == "function" and fn == nil then options, fn = nil, options end
+  if options == nil then options = {} end
+  check_arguments(place, name, options, fn)
+  local info = debug.getinfo(fn, "S")
+  local definition = setmetatable({ name = name, fn = fn, place = place,
+    file = info.source:match("^@(.*)$") or info.short_src, source = info.short_src,
+    line = tonumber(place:match(":(%d+)$")) }, Definition)
+  read_options(definition, options)
+  return definition
+end
+
+---@param value any
+---@return boolean
+function M.is(value)
+  return type(value) == "table" and getmetatable(value) == Definition
+end
+
+-- ---- what is made of it ----
+
+local function declare(definition, given)
+  local flow, state = flow_module.new { name = definition.name, run_id = given.run_id or "plan",
+    started_at = given.started_at or 0, inputs = given.inputs or {} }
+  local ok, problem = pcall(tasks.forbid_waiting, ('the function of workflow "%s"'):format(
+    definition.name), definition.fn, flow)
+  state.closed = true
+  if ok then return state end
+  if errors.is(problem) then return state, problem end
+  return state, mistake.new(mistake.caught(problem, ('in workflow "%s": '):format(
+    definition.name)))
+end
+
+local function finish(definition, state)
+  local ok, plan = pcall(plan_module.new, state, definition)
+  if ok then return plan end
+  if errors.is(plan) then return nil, plan end
+  error(plan, 0)
+end
+
+--- Calls the function and checks everything that can be known before a run.
+---@param given { inputs: table<string, any>|nil, started_at: number|nil, run_id: string|nil }
+---  inputs: texts, typed or plain values; started_at: unix seconds
+---@return luafabric.workflow.Plan|nil plan
+---@return luafabric.Error|nil err  kind "usage"
+function Definition:plan(given)
+  local state, problem = declare(self, given or {})
+  -- Where inputs are missing, what was raised later came from a sample in their place.
+  local message = (#state.missing > 0 or not problem) and inputs.check(state)
+  if message then return nil, mistake.new(("%s: %s"):format(self.source, message)) end
+  if problem then return nil, problem end
+  if self.deadline_text then
+    state.deadline, message = fields.deadline(self.deadline_text, state.started_at)
+    if not state.deadline then return nil, mistake.new(("%s: %s"):format(self.place, message)) end
+  end
+  return finish(self, state)
+end
+
+--- The inputs it declares, in order.
+---@return { name: string, type: string, default: any, description: string|nil, secret: boolean,
+---  required: boolean }[] declared
+---@return luafabric.Error|nil err  what the function raised with samples for its inputs; the inputs
+---  after it are not in the list
+function Definition:declared()
+  local state, problem = declare(self, {})
+  return inputs.declared(state), problem
+end
+
+return M
