@@ -6,6 +6,16 @@ local loaders = {
   client = function() return require("luafabric.client").new end,
   --- `fabric.parallel(items, { max_concurrency = 10 }, fn)`: many at a time.
   parallel = function() return require("luafabric.parallel") end,
+  --- `fabric.workflow("nightly", function(flow) … end)`: many runs, in order.
+  workflow = function() return require("luafabric.workflow").new end,
+  --- Lists for `flow:each`: all combinations, months, days.
+  matrix = function() return require("luafabric.workflow.items").matrix end,
+  months = function() return require("luafabric.workflow.items").months end,
+  days = function() return require("luafabric.workflow.items").days end,
+  --- `fabric.secret(value)`: sent to Fabric, shown nowhere.
+  secret = function() return require("luafabric.workflow.secret").new end,
+  --- `fabric.lab { notebooks = … }`: a workflow tried in virtual time.
+  lab = function() return require("luafabric.lab").new end,
   --- `fabric.credentials.from_environment()`, `.token`, `.client_secret`, `.callback`.
   credentials = function() return require("luafabric.credentials") end,
   --- `fabric.types.datetime "2026-11-23T00:00:00Z"`: the eight types of parameters.

@@ -1,0 +1,160 @@
+--- An `each` while it runs: which items are units already, how many at a time, and when no other
+--- may start.
+
+local outcomes = require "luafabric.engine.outcomes"
+local request_module = require "luafabric.workflow.request"
+local tasks = require "luafabric.tasks"
+local units = require "luafabric.engine.unit"
+
+local M = {}
+
+local MOST_NAMED = 3 -- failed items in a reason
+
+--- The priority of an item, where it is a function.
+local function priority_of(engine, step, item, index, path)
+  if type(step.priority) ~= "function" then return step.priority end
+  local ok, value = pcall(tasks.forbid_waiting, "the function given as `priority`", step.priority,
+    item, index)
+  if ok and type(value) == "number" and value == value then return value end
+  engine:warn(path, "priority: " .. (ok and "its function returned a " .. type(value)
+    .. " instead of a number" or tostring(value)))
+  return 0
+end
+
+--- Items that are more urgent come first; otherwise they keep their order.
+local function sort_by_priority(items, step)
+  if type(step.priority) ~= "function" then return end
+  table.sort(items, function(a, b)
+    if a.priority ~= b.priority then return a.priority > b.priority end
+    return a.index < b.index
+  end)
+end
+
+--- Makes units of items, as many as may run.
+local function feed(engine, node)
+  local each, step = node.each, node.step
+  while each.next <= #each.items and each.held < each.most and not each.closed do
+    local item = each.items[each.next]
+    each.next = each.next + 1
+    local unit = engine:new_unit(item.path, step, step, item.priority)
+    unit.item, unit.index, unit.each = item.value, item.index, each
+    engine:enqueue(unit)
+  end
+end
+
+local function reason_of(step, outcome)
+  if outcome == "succeeded" then return nil end
+  local labels, failed = {}, 0
+  for _, item in ipairs(step.items) do
+    if item.outcome ~= "succeeded" and item.outcome ~= "skipped" then
+      failed = failed + 1
+      if failed <= MOST_NAMED then labels[failed] = item.label end
+    end
+  end
+  local more = failed > MOST_NAMED and (" and %d more"):format(failed - MOST_NAMED) or ""
+  if failed == 0 then return { kind = outcome, message = "some of its items did not run" } end
+  return { kind = outcome, message = ("%d of %d %s: %s%s"):format(failed, #step.items,
+    outcome == "failed" and "failed" or "did not succeed", table.concat(labels, ", "), more) }
+end
+
+local function finish(engine, node)
+  local step = engine.state.steps[node.step.name]
+  local outcome = outcomes.of_each(step, engine:cut_outcome())
+  engine:end_step(step.path, outcome, reason_of(step, outcome))
+end
+
+--- The dependencies of an `each` have ended, and it runs.
+function M.begin(engine, node)
+  local step = node.step
+  local list, message = request_module.items(step, engine.view)
+  if not list then
+    return engine:end_step(step.name, "rejected", { kind = "rejected", message = message })
+  end
+  local items, told = {}, {}
+  for index, entry in ipairs(list) do
+    local path = ("%s[%s]"):format(step.name, entry.label)
+    told[index] = { path = path, label = entry.label }
+    items[index] = { path = path, value = entry.item, index = index,
+      priority = priority_of(engine, step, entry.item, index, path) }
+  end
+  sort_by_priority(items, step)
+  engine:record { type = "items_expanded", path = step.name, items = told }
+  node.each = { node = node, items = items, next = 1, held = 0, own_limit = step.max_concurrency,
+    most = math.min(step.max_concurrency or engine.most, engine.most) }
+  if #items == 0 then return finish(engine, node) end
+  feed(engine, node)
+end
+
+--- A unit of an `each` waits for a slot, or has one. While it pauses before another attempt it
+--- keeps its place among `max_concurrency`, so that the items in front stay in front.
+function M.taken(unit)
+  local each = unit.each
+  if not each or unit.is_held then return end
+  unit.is_held = true
+  each.held = each.held + 1
+end
+
+--- The unit pauses, or is over. Without a limit of its own an `each` does not wait for its pauses.
+function M.released(engine, unit)
+  local each = unit.each
+  if not each or not unit.is_held or each.own_limit then return end
+  unit.is_held = nil
+  each.held = each.held - 1
+  feed(engine, each.node)
+end
+
+--- The items that have not begun.
+local function unbegun_items(engine, node)
+  local list = {}
+  for _, item in ipairs(node.each.items) do
+    local unit = engine.units[item.path]
+    local has_ended = engine.state.steps[item.path].phase == "ended"
+    if not has_ended and not (unit and units.is_begun(engine, unit)) then list[#list + 1] = item end
+  end
+  return list
+end
+
+--- Nothing that has not begun will: it ends as said.
+local function close(engine, node, unbegun, reason)
+  node.each.closed = true
+  for _, item in ipairs(unbegun_items(engine, node)) do
+    local unit = engine.units[item.path]
+    if unit then
+      engine.ready:remove(unit)
+      units.drop(engine, unit, unbegun, reason)
+    else
+      engine:end_step(item.path, unbegun, reason)
+    end
+  end
+end
+
+--- An item is over.
+function M.item_ended(engine, item)
+  local node = engine.nodes[item.parent]
+  local each, step = node.each, engine.state.steps[item.parent]
+  if step.open == 0 then return finish(engine, node) end
+  if each.closed then return end
+  if outcomes.is_over_tolerance(step) then
+    return close(engine, node, "skipped", { kind = "tolerance",
+      message = ("%d failed, and no more are tolerated"):format(step.failed) })
+  end
+  if each.own_limit then each.held = each.held - 1 end
+  feed(engine, node)
+end
+
+--- The `each` is to end early.
+---@param engine table
+---@param node table
+---@param unbegun string  the outcome of items that have not begun
+---@param reason table
+---@param stop table      see units.stop
+function M.stop(engine, node, unbegun, reason, stop)
+  if stop.whole and #unbegun_items(engine, node) > 0 then engine.cut_hit = true end
+  close(engine, node, unbegun, reason)
+  for _, item in ipairs(node.each.items) do
+    local unit = engine.units[item.path]
+    if unit then units.stop(engine, unit, units.copy_stop(stop)) end
+  end
+end
+
+return M

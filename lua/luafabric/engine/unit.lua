@@ -1,0 +1,339 @@
+--- A unit is what is submitted: a step, the branch a switch took, or one item of an `each`. This is
+--- its life from the free slot that starts it to its end: request, submission, run, end, another
+--- attempt. What it may do next is in history.attempt_transitions.
+---
+--- A unit: { path, step (of the plan), branch (whose fields it runs with), item, index, at (its
+--- place among the ready ones), request, task, run, in_flight, stop, timers… }
+
+local again = require "luafabric.engine.again"
+local duration = require "luafabric.duration"
+local errors = require "luafabric.errors"
+local reasons = require "luafabric.engine.reasons"
+local request_module = require "luafabric.workflow.request"
+
+local M = {}
+
+-- How long a submission may wait for quota or capacity: neither is a failure. Deadlines and the
+-- workflow's timeout end it before.
+local SUBMIT_PATIENCE = 24 * 3600 -- seconds
+-- A run that does not end although it was told to.
+local CANCEL_PATIENCE = 600
+local CANCEL_AGAIN = 60
+
+-- ---- ends ----
+
+local function forget_timers(engine, unit, names)
+  for _, name in ipairs(names) do
+    if unit[name] then engine.timers:cancel(unit[name]) end
+    unit[name] = nil
+  end
+end
+
+local of_attempt = { "timeout_timer", "cancel_timer" }
+local of_unit = { "timeout_timer", "cancel_timer", "retry_timer", "deadline_timer" }
+
+--- The unit is over, whatever it did.
+local function end_unit(engine, unit, outcome, reason, exit_value)
+  forget_timers(engine, unit, of_unit)
+  unit.over = true
+  engine:release(unit)
+  engine:end_step(unit.path, outcome, reason, exit_value)
+end
+
+--- It never ran.
+---@param engine table
+---@param unit table
+---@param outcome string
+---@param reason { kind: string, message: string|nil }
+function M.drop(engine, unit, outcome, reason)
+  end_unit(engine, unit, outcome, reason)
+end
+
+local function settle_success(engine, unit, exit_value)
+  local ok, reason = request_module.expect(unit.branch, exit_value)
+  if ok then return end_unit(engine, unit, "succeeded", nil, exit_value) end
+  end_unit(engine, unit, "failed", { kind = "expect",
+    message = tostring(reason or "expect said no to its exit value") }, exit_value)
+end
+
+--- An attempt has ended.
+local function settle(engine, unit, outcome, err)
+  local run = unit.run
+  if outcome == "succeeded" then return settle_success(engine, unit, run.exit_value) end
+  if again.after_attempt(engine, unit, outcome, err) then return end
+  local stop = unit.stop
+  local reason = reasons.of_attempt(run, err, outcome)
+  if stop and stop.outcome == outcome then
+    reason = { kind = stop.kind, message = stop.message or reason.message }
+  end
+  if stop then engine:was_stopped(stop) end
+  end_unit(engine, unit, outcome, reason, run and run.exit_value)
+end
+
+local function end_attempt(engine, unit, outcome, err)
+  local run = unit.run or {}
+  local attempts = engine.state.steps[unit.path].attempts
+  engine:record { type = "attempt_ended", path = unit.path, attempt = #attempts, outcome = outcome,
+    job_id = run.job_id, request_id = run.request_id or err and err.request_id,
+    exit_value = run.exit_value, failure_reason = run.failure_reason,
+    error = reasons.error_fields(err or run.error), started_at = run.started_at,
+    ended_at = run.ended_at, links = run.links }
+  settle(engine, unit, outcome, err)
+end
+
+--- The attempt that is under way, if the history knows one.
+local function open_attempt(engine, unit)
+  local attempts = engine.state.steps[unit.path].attempts
+  local last = attempts[#attempts]
+  return last and last.state ~= "ended" and last or nil
+end
+
+--- It was to stop, and surely nothing runs.
+local function stop_unsubmitted(engine, unit)
+  local stop = unit.stop
+  if open_attempt(engine, unit) then return end_attempt(engine, unit, stop.outcome) end
+  engine:was_stopped(stop)
+  end_unit(engine, unit, stop.outcome, { kind = stop.kind, message = stop.message })
+end
+
+--- Fabric shows the end of its run, and what there is to read was read.
+local function run_ended(engine, unit)
+  if unit.over or not unit.run or not unit.run.outcome then return end
+  forget_timers(engine, unit, of_attempt)
+  end_attempt(engine, unit, unit.run.outcome)
+end
+
+-- ---- a run that is to end ----
+
+--- Nothing is started beside a run that may still be there.
+local function give_up(engine, unit)
+  local run, stop = unit.run, unit.stop
+  run.listener = nil
+  local message = ("job %s was told to end and has not within %s: it may still run. Look with %s")
+    :format(run.job_id, duration.format(CANCEL_PATIENCE), engine.port:look_command(run))
+  run.error = errors.new { kind = "timeout", message = message }
+  engine:warn(unit.path, message)
+  stop.final, stop.message = true, message
+  end_attempt(engine, unit, stop.outcome)
+end
+
+local function cancel_refused(engine, unit, err)
+  local message = tostring(err)
+  if unit.stop.refused == message then return end
+  unit.stop.refused = message
+  engine:warn(unit.path, message)
+end
+
+local function cancel_run(engine, unit, is_first)
+  local run, by = unit.run, unit.stop.kind
+  if by == "cancelled" then by = engine.state.cancelled.by end
+  if is_first then engine:record { type = "cancel_requested", path = unit.path, by = by } end
+  unit.cancel_until = unit.cancel_until or engine.timers.now() + CANCEL_PATIENCE
+  unit.cancel_timer = nil
+  local function is_past() return unit.over or run ~= unit.run or run.outcome ~= nil end
+  engine:spawn(function()
+    if is_past() then return end
+    local ok, err = engine.port:cancel(run, unit.stop.outcome)
+    if is_past() then return end
+    if not ok then cancel_refused(engine, unit, err) end
+    local left = unit.cancel_until - engine.timers.now()
+    if left <= 0 then return give_up(engine, unit) end
+    unit.cancel_timer = engine.timers:after(ok and left or math.min(left, CANCEL_AGAIN),
+      function() cancel_run(engine, unit) end)
+  end)
+end
+
+--- Each unit has its own: `final` may change.
+function M.copy_stop(stop)
+  local own = {}
+  for name, value in pairs(stop) do own[name] = value end
+  return own
+end
+
+--- Ends a unit early, wherever it is: what surely does not run ends now, an answer that is on its
+--- way is waited for, a run is cancelled in Fabric and its end awaited.
+---@param engine table
+---@param unit table
+---@param stop { outcome: "cancelled"|"timed_out", kind: string, message: string|nil,
+---  final: boolean|nil }  final: no other attempt follows
+function M.stop(engine, unit, stop)
+  if unit.over then return end
+  local before = unit.stop
+  if before then
+    before.final, before.whole = before.final or stop.final, before.whole or stop.whole
+    return
+  end
+  unit.stop = stop
+  local is_waiting = unit.retry_timer or unit.heap_index
+  if is_waiting then
+    engine.ready:remove(unit)
+    return stop_unsubmitted(engine, unit)
+  end
+  if unit.run then
+    if unit.run.outcome then return end -- it is over: its end is being read
+    return cancel_run(engine, unit, true)
+  end
+  if unit.in_flight then return end -- the answer decides whether there is a run
+  local task = unit.task
+  stop_unsubmitted(engine, unit)
+  task:cancel() -- last, since this may be that task itself
+end
+
+-- ---- submission ----
+
+local function intend(engine, unit, prepared)
+  local run, request = prepared.run, unit.request
+  local attempts = engine.state.steps[unit.path].attempts
+  return engine:record { type = "attempt_intended", path = unit.path, attempt = #attempts + 1,
+    request = { workspace = request.workspace, notebook = request.notebook,
+      workspace_id = run.workspace_id, notebook_id = run.notebook_id, timeout = request.timeout,
+      body = engine.masks:body(request, prepared.body) } }
+end
+
+--- Surely no run was started.
+local function refused(engine, unit, err)
+  local outcome = reasons.outcome_of_error(err)
+  if open_attempt(engine, unit) then return end_attempt(engine, unit, outcome, err) end
+  if again.after_preparation(engine, unit, err) then return end
+  end_unit(engine, unit, outcome, reasons.of_attempt(nil, err, outcome))
+end
+
+local function accepted(engine, unit, run)
+  engine.has_submitted = true
+  local timeout = unit.request.timeout
+  if timeout then
+    unit.timeout_timer = engine.timers:after(timeout, function()
+      unit.timeout_timer = nil
+      M.stop(engine, unit, { outcome = "timed_out", kind = "timeout",
+        message = reasons.timeout_message(timeout) })
+    end)
+  end
+  if not unit.stop or run.outcome then return end
+  cancel_run(engine, unit, true)
+end
+
+local told = {}
+
+--- It is to stop, and between two sends nothing runs: the submission's own task ends here.
+local function stop_between_sends(engine, unit)
+  local task = unit.task
+  stop_unsubmitted(engine, unit)
+  task:cancel()
+end
+
+function told.submitting(engine, unit)
+  if unit.stop then return stop_between_sends(engine, unit) end
+  if engine.detaching then return unit.task:cancel() end
+  unit.in_flight = true
+  engine:submission_begun(unit)
+end
+
+function told.waiting(engine, unit, event)
+  if open_attempt(engine, unit) then
+    engine:record { type = "attempt_waiting", path = unit.path, cause = event.cause,
+      attempt = #engine.state.steps[unit.path].attempts, seconds = event.seconds }
+  end
+  if event.submitted then return end
+  unit.in_flight = false
+  engine:submission_over(unit) -- who waits for quota or capacity keeps nobody else from sending
+  if unit.stop then stop_between_sends(engine, unit) end
+end
+
+function told.submitted(engine, unit, event)
+  engine:record { type = "attempt_submitted", path = unit.path, job_id = event.job_id,
+    attempt = #engine.state.steps[unit.path].attempts, request_id = event.request_id }
+end
+
+function told.status_changed(engine, unit, event)
+  if not open_attempt(engine, unit) then return end
+  engine:record { type = "status_changed", path = unit.path, status = event.status,
+    attempt = #engine.state.steps[unit.path].attempts }
+end
+
+function told.warning(engine, unit, event)
+  engine:warn(unit.path, event.message)
+end
+
+function told.ended(engine, unit)
+  engine:read_details(unit)
+end
+
+-- Told in the submission's own task, which they may end; all else comes from the watcher's, which
+-- lives on whatever happens here.
+local own_task = { submitting = true, waiting = true, submitted = true }
+
+local function listener_of(engine, unit)
+  return function(event)
+    local react = told[event.type]
+    if not react or unit.over or engine.over then return end
+    if own_task[event.type] and not event.submitted then return react(engine, unit, event) end
+    engine:protect(react, engine, unit, event)
+  end
+end
+
+local function submit(engine, unit)
+  local prepared, err = engine.port:prepare(unit.request, SUBMIT_PATIENCE,
+    listener_of(engine, unit))
+  if not prepared then
+    engine:submission_over(unit)
+    return refused(engine, unit, err)
+  end
+  engine:await_durable(intend(engine, unit, prepared))
+  local run
+  run, err = engine.port:submit(prepared)
+  unit.in_flight = false
+  engine:submission_over(unit)
+  unit.run = run
+  if not run then return refused(engine, unit, err) end
+  if run.outcome == "unknown" and not run.job_id then return run_ended(engine, unit) end
+  unit.task = nil -- it ends here; what is watched is a row, and holds no coroutine
+  accepted(engine, unit, run)
+end
+
+--- Our own mistake, or a program's that embeds us: the step says so instead of hanging.
+local function crashed(engine, unit, err)
+  engine:submission_over(unit)
+  if unit.over or err.kind == "cancelled" then return end
+  local outcome = unit.in_flight and "unknown" or "failed"
+  if open_attempt(engine, unit) then return end_attempt(engine, unit, outcome, err) end
+  end_unit(engine, unit, outcome, { kind = "raised", message = err.message })
+end
+
+--- A slot is free for the unit: builds its request, once for all attempts, and submits it.
+---@param engine table
+---@param unit table
+function M.start(engine, unit)
+  if not unit.request then
+    local request, message = request_module.build(unit.branch, engine.view, unit.item, unit.index)
+    if not request then
+      return end_unit(engine, unit, "rejected", { kind = "rejected", message = message })
+    end
+    unit.request = request
+    engine.masks:add(request.masks)
+    engine:watch_deadline(unit, request.deadline)
+  end
+  if unit.over then return end
+  unit.task = engine:spawn(submit, function(err) crashed(engine, unit, err) end, engine, unit)
+  engine:submission_begun(unit)
+end
+
+--- Nobody listens to its run any more.
+---@param unit table
+function M.let_go(unit)
+  if unit.run then unit.run.listener = nil end
+end
+
+--- The run's end was seen and read.
+---@param engine table
+---@param unit table
+M.run_ended = run_ended
+
+--- Whether something was done for it, so that it cannot simply be dropped.
+---@param engine table
+---@param unit table
+---@return boolean
+function M.is_begun(engine, unit)
+  return unit.task ~= nil or #engine.state.steps[unit.path].attempts > 0
+end
+
+return M
