@@ -45,12 +45,35 @@ describe("the command line", function()
       ["notebook run W N --no-wait --exit-value"] = "does not wait",
       ["notebook run W N --no-wait --timeout 5m"] = "does not",
       ["notebook list W N --local D"] = "--local",
+      ["run"] = "luafabric run FILE.lua", ["run -q"] = "the workflow file is missing",
+      ["nightly.lua"] = "did you mean luafabric run nightly.lua?",
+      ["./nightly.lua -P day=1"] = "did you mean luafabric run ./nightly.lua?",
+      ["plan"] = "luafabric plan FILE.lua", ["plan a.lua --graph png"] = "mermaid",
+      ["run Sales Ingest"] = "luafabric notebook run Sales Ingest",
+      ["run a.lua day=1"] = "given as -P name=value", ["run a day=1"] = "-P name=value",
+      ["plan a.lua b"] = "one workflow file",
+      ["run a.lua --max-concurrency 0"] = "0: expected",
+      ["run a.lua --output xml"] = "jsonl", ["run a.lua --local D --endpoint E"] = "contradict",
+      ["run a.lua --repot x.html"] = "--report", ["rnu a.lua"] = "did you mean 'run'?",
     } do
       local options, message = parse(line)
       assert.is_nil(options, line)
       assert(message:find(words, 1, true), line .. ": " .. message)
       assert.is_nil(message:find("\n", 1, true))
     end
+  end)
+
+  it("of run may ask for help without a file, and with one", function()
+    assert.is_true(assert(parse "run --help").help)
+    local options = assert(parse "run nightly.lua -h")
+    assert.are.same({ true, "nightly.lua" }, { options.help, options.file })
+  end)
+
+  it("of run takes many inputs and reports", function()
+    local options = assert(parse("run a.lua -P a=1 -P b=--exit-value --parameter-env c=D "
+      .. "--report x.html --report y.xml"))
+    assert.are.same({ { "a=1", "b=--exit-value" }, { "c=D" }, { "x.html", "y.xml" } },
+      { options.parameter, options.parameter_env, options.report })
   end)
 
   it("reads --params - as a file's name, and a value behind = as it is", function()

@@ -36,6 +36,21 @@ describe("a mistake inside of the command", function()
       "(luarocks install no.such.module)\n" }, { code, out, err })
   end)
 
+  it("of run is told as its document, or as an event", function()
+    local function run(output)
+      local code, out, err = capture.run({}, function()
+        return cli.main { "run", "--output", output }
+      end)
+      assert.are.equal(2, code)
+      assert.matches("^luafabric: run: the workflow file is missing.*\nluafabric run %-%-help", err)
+      return assert(json.decode(out))
+    end
+    local document, event = run "json", run "jsonl"
+    assert.are.same({ 2, json.null, "usage" },
+      { document.exit_code, document.run_id, document.error.kind })
+    assert.are.same({ "error", 2, "usage" }, { event.type, event.exit_code, event.error.kind })
+  end)
+
   it("in the words of a usage error is one document, too", function()
     local code, out, err = capture.run({}, function()
       return cli.main { "notebook", "run", "W", "--output", "json", "--nope" }

@@ -38,6 +38,26 @@ describe("a terminal", function()
   end)
 end)
 
+describe("a terminal's palette", function()
+  it("paints as the terminal does, and not at all where that was said", function()
+    capture.run({ colour = true }, function(terminal)
+      assert.are.equal("\27[31mno\27[0m", terminal_module.palette(terminal).bad("no"))
+      assert.are.equal("no", terminal_module.palette(terminal, false).bad("no"))
+    end)
+    capture.run({}, function(terminal)
+      assert.are.equal("yes", terminal_module.palette(terminal).good("yes"))
+    end)
+  end)
+end)
+
+describe("a word for a shell", function()
+  it("is one word, whatever is in it", function()
+    assert.are.same({ "Sales", "'Ingest orders'", "'it'\\''s'", "''" }, {
+      terminal_module.shell_word "Sales", terminal_module.shell_word "Ingest orders",
+      terminal_module.shell_word "it's", terminal_module.shell_word "" })
+  end)
+end)
+
 describe("the document", function()
   it("has every field in its order, null where there is nothing to say", function()
     assert.are.equal('{"outcome":null,"job_id":null,"workspace_id":null,"notebook_id":null,' ..

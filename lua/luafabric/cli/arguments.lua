@@ -4,6 +4,7 @@
 
 local argparse = require "argparse"
 local exit_codes = require "luafabric.cli.exit_codes"
+local workflow_arguments = require "luafabric.cli.workflow_arguments"
 
 local M = {}
 
@@ -102,11 +103,13 @@ end
 --- The parser of everything.
 ---@return table
 function M.parser()
-  local parser = argparse("luafabric", "Run Microsoft Fabric notebooks.")
+  local parser = argparse("luafabric", "Run Microsoft Fabric notebooks, and workflows of them.")
     :epilog("A token is never an argument: set LUAFABRIC_TOKEN, or AZURE_TENANT_ID, "
       .. "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.\n\n" .. exit_codes.help())
     :require_command(true):command_target("command"):help_max_width(100)
   parser:flag("--version", "Print the version.")
+  workflow_arguments.add(parser)
+  require("luafabric.cli.workflow_plan").add(parser)
   local notebook = parser:command("notebook", "Run notebooks and look at their runs.")
     :require_command(true):command_target("action")
   add_run(notebook)
@@ -153,6 +156,7 @@ end
 
 -- Options that contradict each other.
 local function contradiction(options)
+  if options.command == "run" then return workflow_arguments.contradiction(options) end
   if options.local_dir and options.endpoint then
     return "--local and --endpoint contradict each other: --local has an endpoint of its own"
   end
@@ -180,9 +184,11 @@ function M.parse(arguments)
         .. "environment variable LUAFABRIC_TOKEN"
     end
   end
-  local ok, options = M.parser():pparse(settle_exit_value(arguments))
+  local settled = arguments[1] == "notebook" and settle_exit_value(arguments) or arguments
+  local ok, options = M.parser():pparse(settled)
   if not ok then
-    return nil, (tostring(options):gsub("\nDid you", ", did you"):gsub("\n", "; "))
+    return nil, workflow_arguments.suggestion(arguments, tostring(options))
+      or (tostring(options):gsub("\nDid you", ", did you"):gsub("\n", "; "))
   end
   if options.exit_value == WHOLE then options.exit_value = "" end
   local message = contradiction(options)

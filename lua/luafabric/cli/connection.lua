@@ -7,6 +7,7 @@ local errors = require "luafabric.errors"
 local M = {}
 
 local STARTED_EMULATOR_END = 8 -- seconds it has to end its kernels
+local LONGEST_LINE = 16384 -- bytes
 
 local Connection = {}
 Connection.__index = Connection
@@ -15,23 +16,43 @@ Connection.__index = Connection
 --- too, and nothing done about it: a reader of our words who leaves does not end the watch of a
 --- run.
 ---@param options table  of the command line: endpoint, local_dir, route
+---@param signals string[]|nil  default: INT, TERM, PIPE
 ---@return table connection  with `loop`
-function M.new(options)
+function M.new(options, signals)
   local ca_file = os.getenv("LUAFABRIC_CA_FILE")
-  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM", "PIPE" },
+  local host = require("luafabric.hosts.plain").new {
+    signals = signals or { "INT", "TERM", "PIPE" },
     ca_file = ca_file ~= "" and ca_file or nil }
   return setmetatable({ options = options, loop = require("luafabric.tasks").new(host) },
     Connection)
 end
 
-function Connection:start_emulator()
+--- Hands on what the emulator says (tracebacks of cells) in whole lines, as it comes.
+local function relay(loop, process, tell)
+  local fd, rest = process:stderr_fd(), ""
+  assert(loop.host.watch(fd))
+  loop:on("fd", function(event)
+    if event.fd ~= fd then return end
+    local text = process:read_error()
+    if not text then loop.host.unwatch(fd) end
+    rest = rest .. (text or "\n")
+    local whole, begun = rest:match("^(.*)\n([^\n]*)$")
+    if not whole and #rest > LONGEST_LINE then whole, begun = rest, "" end
+    if not whole then return end
+    rest = begun
+    if whole ~= "" then tell(whole) end
+  end)
+end
+
+function Connection:start_emulator(tell)
   local child = require "luafabric.emulator.child"
   local tasks = require "luafabric.tasks"
   local process, endpoint, token = child.start {
-    notebooks = self.options.local_dir, stderr = "inherit", pause = tasks.sleep,
+    notebooks = self.options.local_dir, stderr = tell and "pipe" or "inherit", pause = tasks.sleep,
     on_start = function(started) self.emulator = started end,
   }
   if not process then return nil, endpoint end
+  if tell then relay(self.loop, process, tell) end
   return { endpoint = endpoint, credential = require("luafabric.credentials").token(token) }
 end
 
@@ -44,13 +65,14 @@ local function remote(options)
 end
 
 --- A client; in a task, since an emulator takes a moment to start.
----@param on_event fun(event: table)
+---@param on_event nil|fun(event: table)
+---@param tell nil|fun(text: string)  is given what the emulator says; default: standard error is
 ---@return table|nil client
 ---@return luafabric.Error|nil err
-function Connection:client(on_event)
+function Connection:client(on_event, tell)
   local settings, err
   if self.options.local_dir then
-    settings, err = self:start_emulator()
+    settings, err = self:start_emulator(tell)
   else
     settings, err = remote(self.options)
   end

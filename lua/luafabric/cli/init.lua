@@ -4,7 +4,12 @@
 
 local M = {}
 
-local HINT = "luafabric --help shows what there is"
+--- Where to look, for what was asked for.
+local function hint(arguments)
+  local command = arguments[1]
+  if command ~= "run" and command ~= "plan" then return "luafabric --help shows what there is" end
+  return ("luafabric %s --help shows what there is"):format(command)
+end
 
 local function run_emulator(options, terminal)
   local server = require "luafabric.emulator.server"
@@ -29,6 +34,12 @@ end
 local function dispatch(options, terminal)
   if options.command == "emulator" then return run_emulator(options, terminal) end
   if options.command == "completion" then return print_completion(options, terminal) end
+  if options.command == "run" then
+    return require("luafabric.cli.workflow_run").run(options, terminal)
+  end
+  if options.command == "plan" then
+    return require("luafabric.cli.workflow_plan").run(options, terminal)
+  end
   if options.action == "run" then
     return require("luafabric.cli.notebook_run").run(options, terminal)
   end
@@ -39,10 +50,24 @@ end
 local function print_usage(terminal)
   local exit_codes = require "luafabric.cli.exit_codes"
   terminal:tell(require("luafabric.cli.arguments").parser():get_usage())
-  terminal:tell("commands: notebook run, notebook status, notebook cancel, notebook list, "
-    .. "emulator, completion")
-  terminal:tell(HINT)
+  terminal:tell("commands: run, plan, notebook run, notebook status, notebook cancel, "
+    .. "notebook list, emulator, completion")
+  terminal:tell(hint {})
   return exit_codes.usage
+end
+
+--- An error in the words, and with the document, of the command that was asked for.
+local function fail(arguments, terminal, message, kind)
+  if arguments[1] == "run" then
+    local results = require "luafabric.cli.workflow_results"
+    if kind == "internal" then return results.internal(terminal, {}, message) end
+    if kind == "lack" then return results.internal(terminal, {}, message, true) end
+    return results.failure(terminal, {}, message)
+  end
+  local results = require "luafabric.cli.results"
+  if kind == "internal" then return results.internal(terminal, message) end
+  if kind == "lack" then return results.internal(terminal, message, true) end
+  return results.failure(terminal, message)
 end
 
 local function run(arguments, terminal)
@@ -50,8 +75,8 @@ local function run(arguments, terminal)
   if #arguments == 0 then return print_usage(terminal) end
   local options, message = command_line.parse(arguments)
   if not options then
-    local code = require("luafabric.cli.results").failure(terminal, message)
-    terminal:tell(HINT)
+    local code = fail(arguments, terminal, message)
+    terminal:tell(hint(arguments))
     return code
   end
   terminal:configure(options)
@@ -63,13 +88,14 @@ local function print_version()
   return 0
 end
 
---- Whether a document was asked for, also on a command line that cannot be read.
-local function wants_json(arguments)
+--- What standard output shall get, also where the command line cannot be read.
+local function wanted_output(arguments)
   for index, word in ipairs(arguments) do
-    if word == "--output=json" or word == "-ojson" then return true end
-    if (word == "--output" or word == "-o") and arguments[index + 1] == "json" then return true end
+    local value = word:match("^%-%-output=(.*)$") or word:match("^%-o(.+)$")
+    if word == "--output" or word == "-o" then value = arguments[index + 1] end
+    if value == "json" or value == "jsonl" then return value end
   end
-  return false
+  return "text"
 end
 
 -- A Lua module or a library that is not there; the rest of Lua's message lists where it is not.
@@ -86,9 +112,7 @@ function M.main(arguments)
   if #arguments == 1 and arguments[1] == "--version" then return print_version() end
   local terminal
   local ok, code = pcall(function()
-    terminal = require("luafabric.cli.terminal").new {
-      output = wants_json(arguments) and "json" or "text",
-    }
+    terminal = require("luafabric.cli.terminal").new { output = wanted_output(arguments) }
     return run(arguments, terminal)
   end)
   if ok then return code end
@@ -96,7 +120,7 @@ function M.main(arguments)
   local absent = missing_module(tostring(code))
   if terminal then
     local reported, result = pcall(function()
-      return require("luafabric.cli.results").internal(terminal, absent or message, absent)
+      return fail(arguments, terminal, absent or message, absent and "lack" or "internal")
     end)
     if reported then return result end
   end

@@ -28,7 +28,10 @@ function M.new(options)
   return setmetatable({ colour = colour, look_options = "" }, Terminal):configure(options)
 end
 
-local function shell_word(text)
+--- A text as one word of a shell's command line.
+---@param text string
+---@return string
+function M.shell_word(text)
   if text:find("^[%w_./:@%%+=,-]+$") then return text end
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
@@ -37,10 +40,12 @@ end
 ---@param options { output: string|nil, quiet: boolean|nil, endpoint: string|nil }
 ---@return table terminal  itself
 function Terminal:configure(options)
-  if options.output then self.json = options.output == "json" end
+  if options.output then
+    self.json, self.jsonl = options.output == "json", options.output == "jsonl"
+  end
   self.quiet = options.quiet
   -- What a command that the user is told to type needs, too.
-  self.look_options = options.endpoint and " --endpoint " .. shell_word(options.endpoint) or ""
+  self.look_options = options.endpoint and " --endpoint " .. M.shell_word(options.endpoint) or ""
   return self
 end
 
@@ -54,8 +59,24 @@ function Terminal:bad(text) return self:paint(text, RED) end
 function Terminal:careful(text) return self:paint(text, YELLOW) end
 function Terminal:faint(text) return self:paint(text, DIM) end
 
+--- The colours as functions of a text, for the views.
+---@param terminal table
+---@param colour boolean|nil  default: what standard error gets
+---@return { good: function, bad: function, careful: function, faint: function }
+function M.palette(terminal, colour)
+  local painter = terminal
+  if colour == false then painter = setmetatable({ colour = false }, Terminal) end
+  local palette = {}
+  for _, name in ipairs { "good", "bad", "careful", "faint" } do
+    palette[name] = function(text) return painter[name](painter, text) end
+  end
+  return palette
+end
+
 --- The text without control characters, except line ends and our own five colours.
-local function harmless(text)
+---@param text string
+---@return string
+function M.harmless(text)
   text = text:gsub("%c", function(character)
     if character ~= "\n" and character ~= "\t" and character ~= "\27" then return "?" end
   end)
@@ -71,7 +92,7 @@ end
 
 --- What must be said even with --quiet: errors, and how to find a run.
 function Terminal:tell(text)
-  io.stderr:write(harmless(text), "\n")
+  io.stderr:write(M.harmless(text), "\n")
   io.stderr:flush()
 end
 

@@ -59,8 +59,8 @@ end
 ---@param options { notebooks: string, faults: string|table|nil, interpreter: string|nil,
 ---  stderr: string|nil, pause: nil|fun(seconds: number), on_start: nil|fun(child: table) }
 ---  and the other options of server.run, but no functions; stderr: "inherit" (default: tracebacks
----  of failed cells) or "null"; pause: waits a moment, as tasks.sleep in a task (default: blocks);
----  on_start: is given the child before it is ready, for who may have to end it then
+---  of failed cells), "pipe" or "null"; pause: waits a moment, as tasks.sleep in a task (default:
+---  blocks); on_start: is given the child before it is ready, for who may have to end it then
 ---@return table|nil child  of core.spawn: child.pid, child:kill("TERM"), child:wait(seconds)
 ---@return string|table endpoint  "http://127.0.0.1:PORT/v1", or the error
 ---@return string|nil token  the only one that it lets in

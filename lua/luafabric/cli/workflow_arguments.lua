@@ -1,0 +1,97 @@
+-- The command line of `luafabric run`, and what its mistakes are called.
+
+local exit_codes = require "luafabric.cli.exit_codes"
+local workflow_inputs = require "luafabric.cli.workflow_inputs"
+
+local M = {}
+
+local MOST_AT_A_TIME = 10000
+
+local function at_a_time(text)
+  local value = tonumber(text)
+  if value and value >= 1 and value <= MOST_AT_A_TIME and value % 1 == 0 then return value end
+  return nil, ("--max-concurrency %s: expected a whole number from 1 to %d"):format(text,
+    MOST_AT_A_TIME)
+end
+
+--- Adds the command to the parser.
+---@param parser table  of argparse
+---@return table command
+function M.add(parser)
+  local run = parser:command("run", "Run a workflow file to its end.")
+  run:add_help(false)
+  run:flag("-h --help", "Show this, and with FILE the inputs of that workflow.")
+  run:argument("file", "A Lua file that returns fabric.workflow(…)."):argname("FILE"):args("?")
+  workflow_inputs.add(run)
+  run:option("--report", "Write a report at the end, however it ends; its name decides the kind: "
+    .. ".html, .md or .xml (JUnit). May be repeated."):argname("FILE"):count("*")
+  run:option("--local", "Start an emulator for this one command, with the notebooks of "
+    .. "DIR/<workspace>/<notebook>.ipynb; no credential is used.")
+    :argname("DIR"):target("local_dir")
+  run:option("--max-concurrency", "So many of its runs at a time, instead of what the file says.")
+    :argname("N"):convert(at_a_time)
+  run:option("--timeout", "Cancel what runs when the workflow takes longer than this, from its "
+    .. "start: 90s, 15m, 2h, 1d."):argname("DURATION")
+  run:option("--deadline", "The same at a time: 06:00 (the next one, local), 06:00Z, "
+    .. "2026-01-31T06:00:00Z."):argname("TIME")
+  run:option("--on-interrupt", "What Ctrl-C or SIGTERM does: cancel the runs and wait for them, or "
+    .. "detach and leave them in Fabric; Ctrl-\\ always leaves them.")
+    :choices { "cancel", "detach" }:default("cancel")
+  run:option("--route", "typed (default), or generic for tenants that lack the typed route.")
+    :choices { "typed", "generic" }
+  run:option("--endpoint", "The API to talk to (default: LUAFABRIC_ENDPOINT, or Fabric's own).")
+    :argname("URL")
+  run:option("-o --output", "What standard output gets: text (a summary), json (one document at "
+    .. "the end) or jsonl (an event a line, as they happen)."):choices { "text", "json", "jsonl" }
+    :default("text")
+  run:flag("-q --quiet", "No progress on standard error.")
+  run:epilog(exit_codes.help())
+  return run
+end
+
+local function missing_file(command)
+  return ("%s: the workflow file is missing: luafabric %s FILE.lua"):format(command, command)
+end
+
+--- Options of `run` that contradict each other, or lack something.
+---@param options table
+---@return string|nil message
+function M.contradiction(options)
+  if options.help then return nil end
+  if not options.file then
+    return missing_file "run"
+  end
+  if options.local_dir and options.endpoint then
+    return "--local and --endpoint contradict each other: --local has an endpoint of its own"
+  end
+end
+
+local function is_word(word)
+  return word ~= nil and word ~= "" and not word:find("^%-")
+end
+
+--- What somebody probably meant whose command line makes no sense.
+---@param arguments string[]
+---@param said string  by the parser
+---@return string|nil message  nil where there is nothing better to say
+function M.suggestion(arguments, said)
+  local first, second, third = arguments[1], arguments[2], arguments[3]
+  if is_word(first) and first:find("%.lua$") then
+    return ("'%s' is no command; did you mean luafabric run %s?"):format(first, first)
+  end
+  if first == "plan" and said:find("missing argument 'file'", 1, true) then
+    return missing_file "plan"
+  end
+  local is_notebook = is_word(second) and not second:find("%.lua$") and is_word(third)
+    and not third:find("=", 1, true)
+  if first == "run" and is_notebook then
+    local word = require("luafabric.cli.terminal").shell_word
+    return ("run takes one workflow file; for a single notebook: luafabric notebook run %s %s")
+      :format(word(second), word(third))
+  end
+  if (first == "run" or first == "plan") and said:find("^too many arguments") then
+    return ("%s takes one workflow file; an input is given as -P name=value"):format(first)
+  end
+end
+
+return M

@@ -1,0 +1,122 @@
+-- What `luafabric run` puts on standard output for machines: with --output jsonl the events as they
+-- happen, with --output json one document at the end, whose fields are the same every time, null
+-- where there is nothing to say.
+
+local core = require "luafabric.core"
+local json = require "luafabric.json"
+local terminal_module = require "luafabric.cli.terminal"
+
+local M = {}
+
+local fields = { "run_id", "workflow", "file", "outcome", "exit_code", "detached", "started_at",
+  "ended_at", "inputs", "counts", "cancelled_by", "steps", "warnings", "reports", "error" }
+
+local step_fields = { "path", "kind", "parent", "label", "is_finally", "after", "branch",
+  "workspace", "notebook", "workspace_id", "notebook_id", "outcome", "reason", "may_fail",
+  "job_id", "exit_value", "failure_reason", "ready_at", "started_at", "ended_at", "links",
+  "attempts" }
+
+local attempt_fields = { "number", "outcome", "status", "job_id", "request_id", "intended_at",
+  "submitted_at", "running_at", "ended_at", "failure_reason", "error" }
+
+--- An object with its fields in their order; `texts` are values that are JSON texts already.
+local function object(names, values, texts)
+  local parts = {}
+  for index, name in ipairs(names) do
+    local text = texts and texts[name]
+      or values[name] ~= nil and terminal_module.encode(values[name]) or "null"
+    parts[index] = ('"%s":%s'):format(name, text)
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+local function list(entries)
+  return "[" .. table.concat(entries, ",") .. "]"
+end
+
+local function time(seconds)
+  return seconds and core.format_time(seconds) or nil
+end
+
+local function attempt_text(attempt)
+  return object(attempt_fields, {
+    number = attempt.number, outcome = attempt.outcome, status = attempt.status,
+    job_id = attempt.job_id, request_id = attempt.request_id,
+    intended_at = time(attempt.intended_at), submitted_at = time(attempt.submitted_at),
+    running_at = time(attempt.running_at), ended_at = time(attempt.ended_at),
+    failure_reason = attempt.failure_reason, error = attempt.error,
+  })
+end
+
+local function step_text(step)
+  local attempts = {}
+  for index, attempt in ipairs(step.attempts) do attempts[index] = attempt_text(attempt) end
+  local first, last = step.attempts[1], step.attempts[#step.attempts] or {}
+  local request = last.request or {}
+  return object(step_fields, {
+    path = step.path, kind = step.kind, parent = step.parent, label = step.label,
+    is_finally = step.is_finally or false, after = json.array(step.after or {}),
+    branch = step.branch, workspace = step.workspace, notebook = step.notebook,
+    workspace_id = request.workspace_id, notebook_id = request.notebook_id,
+    outcome = step.outcome, reason = step.reason, may_fail = step.may_fail or false,
+    job_id = step.job_id, exit_value = step.exit_value, failure_reason = last.failure_reason,
+    ready_at = time(step.ready_at), started_at = first and time(first.intended_at),
+    ended_at = time(step.ended_at), links = last.links,
+  }, { attempts = list(attempts) })
+end
+
+local function warning_text(warning)
+  return object({ "at", "path", "message" },
+    { at = time(warning.at), path = warning.path, message = warning.message })
+end
+
+--- The document of a run.
+---@param state luafabric.WorkflowRun
+---@param result { exit_code: integer, reports: string[], error: luafabric.Error|nil }
+---@return string text  one line
+function M.document(state, result)
+  local steps, warnings = {}, {}
+  for index, path in ipairs(state.order) do steps[index] = step_text(state.steps[path]) end
+  for index, warning in ipairs(state.warnings) do warnings[index] = warning_text(warning) end
+  local err = result.error
+  return object(fields, {
+    run_id = state.run_id, workflow = state.workflow, file = state.file,
+    outcome = state.outcome, exit_code = result.exit_code, detached = state.detached or false,
+    started_at = time(state.started_at), ended_at = time(state.ended_at),
+    inputs = json.array(state.inputs or {}), counts = state.counts,
+    cancelled_by = state.cancelled and state.cancelled.by,
+    reports = json.array(result.reports or {}), error = err and terminal_module.error_fields(err),
+  }, { steps = list(steps), warnings = list(warnings) })
+end
+
+--- The same for a command that did not come to run anything.
+---@param known { workflow: string|nil, file: string|nil }
+---@param exit_code integer
+---@param err luafabric.Error
+---@return string text  one line
+function M.refusal(known, exit_code, err)
+  return M.document({ workflow = known.workflow, file = known.file, order = {}, steps = {},
+    warnings = {} }, { exit_code = exit_code, error = err })
+end
+
+--- An event as a line of --output jsonl, its type first.
+---@param event table
+---@return string text  one line
+function M.event(event)
+  local rest = {}
+  for name, value in pairs(event) do rest[name] = value end
+  rest.type = nil
+  return ('{"type":%s,%s'):format(terminal_module.encode(event.type),
+    terminal_module.encode(rest):sub(2))
+end
+
+--- The last line of --output jsonl where there is no run, or the command's own end was not good.
+---@param exit_code integer
+---@param err luafabric.Error
+---@return string text  one line
+function M.error_event(exit_code, err)
+  return object({ "type", "exit_code", "error" }, { type = "error", exit_code = exit_code,
+    error = terminal_module.error_fields(err) })
+end
+
+return M

@@ -1,0 +1,201 @@
+-- luafabric run: a workflow file from its first check to its last word. Everything that can be
+-- wrong with the command line, the file, its inputs and the places of the reports is found before
+-- anything is sent.
+
+local core = require "luafabric.core"
+local duration = require "luafabric.duration"
+local errors = require "luafabric.errors"
+local connection_module = require "luafabric.cli.connection"
+local exit_codes = require "luafabric.cli.exit_codes"
+local interrupt_module = require "luafabric.cli.workflow_interrupt"
+local output = require "luafabric.cli.workflow_output"
+local results = require "luafabric.cli.workflow_results"
+local screen_module = require "luafabric.cli.workflow_screen"
+local workflow_inputs = require "luafabric.cli.workflow_inputs"
+local workflow_reports = require "luafabric.cli.workflow_reports"
+
+local M = {}
+
+local RUN_ID = "000000000000" -- what flow.run_id is while the file is checked
+
+local function usage(message)
+  return nil, errors.new { kind = "usage", message = message }
+end
+
+-- ---- before anything is sent ----
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- The definition that a file returns.
+local function load_file(path)
+  if not exists(path) and not path:find("%.lua$") and exists(path .. ".lua") then
+    return usage(("%s: there is no such file; did you mean %s.lua?"):format(path, path))
+  end
+  return require("luafabric.workflow.file").load(path)
+end
+
+--- What stands on the command line in place of the file's own words.
+local function read_limits(options)
+  local limits = { max_concurrency = options.max_concurrency }
+  if options.timeout then
+    local seconds, message = duration.parse(options.timeout)
+    if not seconds then return usage(("--timeout %s: %s"):format(options.timeout, message)) end
+    if seconds == 0 then return usage("--timeout 0: there would be no time to run anything") end
+    limits.timeout = seconds
+  end
+  if options.deadline then
+    local at, message = require("luafabric.workflow.deadline").parse(options.deadline, core.wall())
+    if not at then return usage(("--deadline %s: %s"):format(options.deadline, message)) end
+    if at <= core.wall() then
+      return usage(("--deadline %s: that time is over"):format(options.deadline))
+    end
+    limits.deadline = options.deadline
+  end
+  return limits
+end
+
+--- Everything that a run needs; `job.definition` as soon as it is known.
+---@return table|nil job
+---@return luafabric.Error|nil err
+local function prepare(options, job)
+  local reports, message = workflow_reports.check(options.report)
+  if not reports then return usage(message) end
+  local limits, err = read_limits(options)
+  if not limits then return nil, err end
+  job.definition, err = load_file(options.file)
+  if not job.definition then return nil, err end
+  local values, problem, hints = workflow_inputs.collect(options, job.definition:declared())
+  if not values then return usage(problem) end
+  local plan
+  plan, err = job.definition:plan { inputs = values, started_at = core.wall(), run_id = RUN_ID }
+  if not plan then return nil, err end
+  problem = workflow_inputs.given_secret(options, plan.inputs)
+  if problem then return usage(problem) end
+  job.reports, job.limits, job.inputs, job.hints = reports, limits, values, hints
+  return job
+end
+
+-- ---- the run ----
+
+--- Events on standard output. A reader who leaves does not end the run.
+local function print_event(terminal, event)
+  if not terminal.jsonl or terminal.broken then return end
+  terminal.broken = not terminal:print(output.event(event))
+end
+
+--- The worker: from the client to the run's end. Gives the exit code.
+local function work(job, terminal, connection, interrupt, screen)
+  local client, err = connection:client(nil, function(text) screen:tell(text) end)
+  if not client then return results.failure(terminal, job.known, err) end
+  local state
+  state, err = job.definition:run {
+    inputs = job.inputs, client = client,
+    timeout = job.limits.timeout, deadline = job.limits.deadline,
+    max_concurrency = job.limits.max_concurrency,
+    on_start = function(control) interrupt:started(control) end,
+    on_event = function(event, current)
+      print_event(terminal, event)
+      screen:event(event, current)
+    end,
+  }
+  -- Where the summary goes to the same screen, the table has said all it had to.
+  screen:finish(terminal.json or terminal.jsonl or not core.isatty(1))
+  if not state then return results.failure(terminal, job.known, err) end
+  if not state.detached then
+    return results.finish(terminal, state, { reports = job.reports })
+  end
+  -- A summary on the same screen lists them, too.
+  interrupt:say_what_is_left(not terminal.json and not terminal.jsonl
+    and core.isatty(1) == core.isatty(2))
+  return results.finish(terminal, state, { reports = job.reports,
+    code = interrupt:code_of_leaving(), is_gone = interrupt.is_local })
+end
+
+--- An error that nobody expected: what was under way is not forgotten.
+local function raised(terminal, interrupt, job, err)
+  local message = errors.is(err) and err.message or tostring(err)
+  if not interrupt.control then
+    if errors.is(err) and err.kind ~= "raised" then
+      return results.failure(terminal, job.known, err)
+    end
+    return results.internal(terminal, job.known, message)
+  end
+  interrupt.print_above = nil
+  interrupt:say_what_is_left()
+  local failure = errors.new { kind = "raised", message = "internal error: " .. message }
+  terminal:tell("luafabric: " .. failure.message)
+  return results.finish(terminal, interrupt.control.state, { reports = job.reports,
+    code = interrupt:code_of_leaving(), error = failure, is_gone = interrupt.is_local })
+end
+
+--- How the command ends after what `run_worker` gave.
+local function conclude(terminal, interrupt, job, decision)
+  if decision.raised then return raised(terminal, interrupt, job, decision.raised) end
+  if not decision.reason then return decision.code end
+  local err = errors.new { kind = "cancelled", message = decision.reason }
+  if not interrupt.control then
+    if terminal.json then terminal:print(output.refusal(job.known, decision.code, err)) end
+    if terminal.jsonl then terminal:print(output.error_event(decision.code, err)) end
+    return decision.code
+  end
+  interrupt.print_above = nil
+  interrupt:say_what_is_left()
+  return results.finish(terminal, interrupt.control.state, { reports = job.reports,
+    code = decision.code, error = err, is_gone = interrupt.is_local })
+end
+
+local function run_job(job, options, terminal)
+  local connection = connection_module.new(options, interrupt_module.signals)
+  local mode = screen_module.mode(terminal, core.isatty, os.getenv("TERM"))
+  local given = { on_interrupt = options.on_interrupt, local_dir = options.local_dir,
+    has_keys = core.isatty(0) and core.isatty(2), mode = mode }
+  local interrupt = interrupt_module.new(connection.loop, terminal, given)
+  local screen = screen_module.new(terminal, connection.loop, given)
+  interrupt.print_above = function(text) screen:tell(text) end
+  interrupt.show_hint = function(text) screen:hint(text) end
+  local ok, decision = pcall(interrupt.run_worker, interrupt, function()
+    return work(job, terminal, connection, interrupt, screen)
+  end)
+  pcall(screen.finish, screen)
+  connection:close()
+  if not ok then decision = { raised = decision } end
+  return conclude(terminal, interrupt, job, decision)
+end
+
+-- ---- the help of a file ----
+
+--- `run --help`, and with a file its inputs.
+local function print_help(options, terminal)
+  local parser = require("argparse")("luafabric"):help_max_width(100)
+  local command = require("luafabric.cli.workflow_arguments").add(parser)
+  local parts = { command:get_help() }
+  if options.file then
+    local definition, err = load_file(options.file)
+    if not definition then
+      return results.failure(terminal, { file = options.file }, err)
+    end
+    table.insert(parts, 1, ("%s: the workflow '%s'\n\n%s\n"):format(options.file, definition.name,
+      table.concat(workflow_inputs.help(definition:declared()), "\n")))
+  end
+  local text = require("luafabric.cli.terminal").harmless(table.concat(parts, "\n"))
+  return terminal:print((text:gsub("\n+$", ""))) and exit_codes.ok or exit_codes.failed
+end
+
+---@param options table  of the command line
+---@param terminal table
+---@return integer code
+function M.run(options, terminal)
+  if options.help then return print_help(options, terminal) end
+  local job = { known = { file = options.file } }
+  local ready, err = prepare(options, job)
+  job.known.workflow = job.definition and job.definition.name
+  if not ready then return results.failure(terminal, job.known, err) end
+  for _, hint in ipairs(job.hints) do terminal:say(terminal:faint("note       ") .. hint) end
+  return run_job(job, options, terminal)
+end
+
+return M
