@@ -98,9 +98,28 @@ describe("the README #process", function()
     assert.matches("429", output)
   end)
 
+  it("plans and runs a workflow on an emulator of its own, and tests it in the lab", function()
+    start { notebooks = "examples/seattle" }
+    write(scratch .. "/weather.lua", snippets.workflow)
+    write(scratch .. "/lab.lua", snippets.lab)
+    seen.workflow, seen.lab = true, true
+    local here = "export LUA_PATH=\"$PWD/lua/?.lua;$PWD/lua/?/init.lua;;\" "
+      .. "LUA_CPATH=\"$PWD/$LUAFABRIC_BUILD/lib/?.so;;\"\n"
+      .. ("ln -sfn \"$PWD/examples\" '%s/examples'; cd '%s'\n"):format(scratch, scratch)
+    local output = run("run-workflow", environment .. here)
+    assert.matches("year%[2015%]", output)
+    assert.matches("weather %x+ succeeded", output)
+    local report = assert(io.open(scratch .. "/weather.html")):read("*a")
+    assert.matches("<!doctype html>", report:lower())
+    local code
+    code, output = shell.run(here .. "lua5.4 lab.lua\n")
+    assert.are.equal(0, code, output)
+    assert.are.equal("succeeded\n", output)
+  end)
+
   it("has no snippet that no spec runs", function()
-    local commands = "./dev demo     # a real notebook on the local emulator; no Azure account " ..
-      "needed"
+    local commands = "./dev demo     # a workflow of real notebooks on the local emulator: a "
+      .. "report and a chart; no Azure account needed"
     assert.are.same({ commands }, unnamed)
     for name in pairs(snippets) do
       assert(seen[name] or elsewhere[name], "nothing runs the README's snippet '" .. name .. "'")
