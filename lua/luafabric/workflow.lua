@@ -17,7 +17,7 @@ M.new = definition.new
 local RUN_ID_BYTES = 6
 
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
-  run_id = true, timeout = true, deadline = true, max_concurrency = true }
+  run_id = true, plan = true, timeout = true, deadline = true, max_concurrency = true }
 
 ---@class luafabric.WorkflowRunOptions
 ---@field client luafabric.Client
@@ -26,6 +26,7 @@ local known = { inputs = true, client = true, on_event = true, on_start = true, 
 ---@field on_start? fun(control: luafabric.WorkflowControl)  plain; before anything is sent
 ---@field store? table                 where the events go; default: nowhere, the report is all
 ---@field run_id? string               default 12 random hex digits
+---@field plan? table                  of `definition:plan`, instead of inputs and run_id
 ---@field timeout? number|string       of the whole run, instead of the workflow's own
 ---@field deadline? string             the same
 ---@field max_concurrency? integer     the same
@@ -99,8 +100,11 @@ end
 local function run(self, options)
   local core = require "luafabric.core"
   local _, loop = tasks.current()
-  local plan, err = self:plan { inputs = options.inputs, started_at = loop.host.wall(),
-    run_id = options.run_id or core.random_hex(RUN_ID_BYTES) }
+  local plan, err = options.plan, nil
+  if not plan then
+    plan, err = self:plan { inputs = options.inputs, started_at = loop.host.wall(),
+      run_id = options.run_id or core.random_hex(RUN_ID_BYTES) }
+  end
   if not plan then return nil, err end
   plan, err = override(plan, options)
   if not plan then return nil, err end

@@ -65,4 +65,12 @@ describe("engine.masks", function()
     assert.equal(2, count)
     assert.equal(body, masks():body(request, body))
   end)
+
+  it("hides a short secret in the compute options, too", function()
+    local request = { compute = { compute = "Spark", computeConfiguration = { name = "zq7",
+      driverCores = 8 } }, parameters = {} }
+    local shown = masks("zq7"):body(request, "{…}")
+    assert.is_nil(shown:find("zq7", 1, true))
+    assert.is_truthy(shown:find('"driverCores":8', 1, true))
+  end)
 end)

@@ -111,6 +111,28 @@ function Masks:parameter(value)
   return masked ~= text and shown(self, text) or nil
 end
 
+--- A copy of compute options without the secrets; nil where there are none in them.
+local function masked_compute(self, value)
+  if type(value) ~= "table" then
+    local text = tostring(value)
+    if self.texts[text] then return MASK end
+    local masked = self:text(text)
+    return masked ~= text and masked or nil
+  end
+  local copy
+  for name, item in pairs(value) do
+    local masked = masked_compute(self, item)
+    if masked ~= nil then
+      copy = copy or {}
+      copy[name] = masked
+    end
+  end
+  for name, item in pairs(copy and value or {}) do
+    if copy[name] == nil then copy[name] = item end
+  end
+  return copy
+end
+
 --- The body of a submission as the history keeps it.
 ---@param request table      parameters as a list of { name, type, value }, compute
 ---@param body string|nil    as it goes out
@@ -123,7 +145,10 @@ function Masks:body(request, body)
     parameters[index] = masked and { name = parameter.name, type = "Text", value = masked }
       or parameter
   end
-  local text = core.encode_run { executionData = request.compute,
+  local compute = request.compute and masked_compute(self, request.compute)
+  local encode = compute and core.encode_json -- a masked option is not one that Fabric allows
+    or core.encode_run
+  local text = encode { executionData = compute or request.compute,
     parameters = #parameters > 0 and parameters or nil }
   return text and self:text(text) or nil
 end

@@ -304,8 +304,10 @@ end
 ---@param unit table
 function M.start(engine, unit)
   if not unit.request then
-    local request, message = request_module.build(unit.branch, engine.view, unit.item, unit.index)
+    local request, message, masks = request_module.build(unit.branch, engine.view, unit.item,
+      unit.index)
     if not request then
+      engine.masks:add(masks)
       return end_unit(engine, unit, "rejected", { kind = "rejected", message = message })
     end
     unit.request = request
