@@ -24,6 +24,7 @@ dependencies = {
 -- Only the library is looked for: LuaRocks does not know Debian's multiarch folders for headers.
 external_dependencies = {
   CURL = { library = "curl" },
+  SQLITE = { library = "sqlite3" },
 }
 
 build = {
@@ -65,6 +66,21 @@ build = {
       incdirs = { "csrc", "$(CURL_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)" },
       libraries = { "curl", "dl" },
+      defines = { "_GNU_SOURCE" },
+    },
+    ["luafabric.sqlite"] = {
+      sources = {
+        "csrc/sqlite.c",
+        "csrc/sqlite_db.c",
+        "csrc/sqlite_file.c",
+        "csrc/sqlite_values.c",
+        "csrc/sqlite_writer.c",
+        "csrc/sqlite_committer.c",
+        "csrc/sqlite_unit.c",
+      },
+      incdirs = { "csrc", "$(SQLITE_INCDIR)" },
+      libdirs = { "$(SQLITE_LIBDIR)" },
+      libraries = { "sqlite3", "pthread" },
       defines = { "_GNU_SOURCE" },
     },
     ["luafabric"] = "lua/luafabric/init.lua",
@@ -168,7 +184,15 @@ build = {
     ["luafabric.policy.polling"] = "lua/luafabric/policy/polling.lua",
     ["luafabric.policy.retry"] = "lua/luafabric/policy/retry.lua",
     ["luafabric.policy.step_retry"] = "lua/luafabric/policy/step_retry.lua",
+    ["luafabric.store.event_codec"] = "lua/luafabric/store/event_codec.lua",
     ["luafabric.store.memory"] = "lua/luafabric/store/memory.lua",
+    ["luafabric.store.owner"] = "lua/luafabric/store/owner.lua",
+    ["luafabric.store.sqlite"] = "lua/luafabric/store/sqlite.lua",
+    ["luafabric.store.sqlite_direct"] = "lua/luafabric/store/sqlite_direct.lua",
+    ["luafabric.store.sqlite_messages"] = "lua/luafabric/store/sqlite_messages.lua",
+    ["luafabric.store.sqlite_owning"] = "lua/luafabric/store/sqlite_owning.lua",
+    ["luafabric.store.sqlite_run"] = "lua/luafabric/store/sqlite_run.lua",
+    ["luafabric.store.sqlite_schema"] = "lua/luafabric/store/sqlite_schema.lua",
     ["luafabric.tasks"] = "lua/luafabric/tasks.lua",
     ["luafabric.tasks.loop"] = "lua/luafabric/tasks/loop.lua",
     ["luafabric.types"] = "lua/luafabric/types.lua",

@@ -19,6 +19,13 @@ local modules = {
       transport = function() return require("luafabric.curl").transport() end,
     },
   },
+  sqlite = {
+    sources = { "sqlite", "sqlite_file", "sqlite_writer" },
+    objects = {
+      db = function() return require("luafabric.sqlite").open ":memory:" end,
+      writer = function() return require("luafabric.sqlite").writer "nowhere.db" end,
+    },
+  },
 }
 
 local function read(name)
@@ -39,7 +46,7 @@ local function functions_of_meta(text)
     local owner, separator, name, list = line:match("^function ([%w_]+)([.:])([%w_]+)(%b()) end$")
     if owner then
       local parameters = {}
-      for word in list:gmatch("[%w_]+") do parameters[#parameters + 1] = word end
+      for word in list:gmatch("[%w_.]+") do parameters[#parameters + 1] = word end
       found[#found + 1] = { owner = owner, name = name, method = separator == ":",
         parameters = parameters, described = described, returns = returns }
     end

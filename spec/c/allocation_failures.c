@@ -22,6 +22,8 @@
 
 int luaopen_luafabric_core (lua_State *L);
 int luaopen_luafabric_curl (lua_State *L);
+int luaopen_luafabric_sqlite (lua_State *L);
+int luaopen_disk (lua_State *L); /* sqlite_operations.c */
 
 static int passed, failed;
 
@@ -40,6 +42,10 @@ static lua_State *prepare (const operation *tried) {
   preload(L, "luafabric.core", luaopen_luafabric_core);
 #if defined(LUAFABRIC_TEST_CURL)
   preload(L, "luafabric.curl", luaopen_luafabric_curl);
+#endif
+#if defined(LUAFABRIC_TEST_SQLITE)
+  preload(L, "luafabric.sqlite", luaopen_luafabric_sqlite);
+  preload(L, "disk", luaopen_disk);
 #endif
   if (luaL_loadstring(L, tried->program) == 0 && lua_pcall(L, 0, 1, 0) == 0) return L;
   printf("  %s: %s\n", tried->name, lua_tostring(L, -1));
@@ -136,10 +142,35 @@ static void try_all (const operation *list) {
   }
 }
 
+#if defined(LUAFABRIC_TEST_SQLITE)
+/* Without failing allocations: such an operation has failures of its own to try. */
+static void try_once (const operation *tried) {
+  int descriptors = count_descriptors();
+  lua_State *L = prepare(tried);
+  const char *problem = L ? call(L, 0) : "it could not be prepared";
+  if (problem) printf("  %s\n", problem);
+  if (L) lua_close(L);
+  if (!problem && (problem = leftovers(descriptors)) != NULL) printf("  %s\n", problem);
+  if (problem)
+    failed++;
+  else
+    passed++;
+  printf("%s %s\n", problem ? "FAIL" : "ok  ", tried->name);
+}
+
+static void try_plain (const operation *list) {
+  for (; list->name; list++) try_once(list);
+}
+#endif
+
 int main (void) {
   try_all(core_operations);
 #if defined(LUAFABRIC_TEST_CURL)
   try_all(curl_operations);
+#endif
+#if defined(LUAFABRIC_TEST_SQLITE)
+  try_all(sqlite_operations);
+  try_plain(disk_operations);
 #endif
   printf("%d passed, %d failed\n", passed, failed);
   return failed > 0;

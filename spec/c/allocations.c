@@ -43,6 +43,10 @@ static int is_to_fail (void) {
   return 1;
 }
 
+int allocations_fails_now (void) {
+  return is_to_fail();
+}
+
 /* ---- Lua ---- */
 
 void *__real_malloc (size_t size);

@@ -17,6 +17,9 @@ void allocations_fail (size_t n, enum failing failing);
 /* Nothing fails any more. 1 when something did. */
 int allocations_stop (void);
 
+/* 1 when the allocation that somebody is about to make, of a library say, is one that fails */
+int allocations_fails_now (void);
+
 /* how many blocks of our own code are not freed */
 long allocations_blocks (void);
 

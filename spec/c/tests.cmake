@@ -19,4 +19,11 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/spec/c/curl_operations.c)
   target_link_libraries(allocation_failures PRIVATE CURL::libcurl)
 endif()
 
+# And those of the store. Its file takes the disk's calls from libsqlite3, to make them fail.
+if(EXISTS ${CMAKE_SOURCE_DIR}/spec/c/sqlite_operations.c)
+  target_sources(allocation_failures PRIVATE spec/c/sqlite_operations.c ${sqlite_sources})
+  target_compile_definitions(allocation_failures PRIVATE LUAFABRIC_TEST_SQLITE)
+  target_link_libraries(allocation_failures PRIVATE SQLite::SQLite3 Threads::Threads)
+endif()
+
 add_test(NAME allocation_failures COMMAND allocation_failures)

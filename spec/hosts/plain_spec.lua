@@ -47,6 +47,29 @@ describe("the plain host #process", function()
     host.close()
   end)
 
+  it("reports that a store has news, once for all who write to it", function()
+    local host = plain.new {}
+    local child = assert(core.spawn { args = { "echo", "hello" }, stdout = "pipe" })
+    local settled = 0
+    local function handle()
+      return {
+        fd = function() return child:stdout_fd() end,
+        settle = function() settled = settled + 1 child:read() end,
+      }
+    end
+    local one = handle()
+    assert(host.watch_store(one))
+    assert(host.watch_store(handle()))
+    assert.same({ kind = "store", store = one }, host.wait(10)[1])
+    assert.equal(1, settled)
+    host.unwatch_store(handle())
+    child:wait(10) -- the end of its output is readable for ever
+    assert.same({}, host.wait(0))
+    child:close()
+    assert.is_true(host.watch_store {}) -- one that takes no time
+    host.close()
+  end)
+
   it("waits its time, and not shorter", function()
     local host = plain.new {}
     local before = host.now()

@@ -214,6 +214,14 @@ describe("the virtual host", function()
     assert.equal("wake", host.wait()[1].kind)
   end)
 
+  it("takes only stores that commit at once", function()
+    local host = virtual.new { handle = answering { status = 200 } }
+    assert.is_true(host.watch_store {})
+    assert.is_true(host.watch_store { fd = function() end })
+    assert.error_matches(function() host.watch_store { fd = function() return 5 end } end,
+      "synchronous = true")
+  end)
+
   it("is usable again after close, with nothing under way", function()
     local host = virtual.new { handle = answering { status = 200, delay = 10 } }
     host.start { method = "GET", url = url }

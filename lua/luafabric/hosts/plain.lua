@@ -49,13 +49,15 @@ local M = {}
 
 --- A plain host.
 ---@param options luafabric.PlainOptions|nil
----@return table host  beside what every host has: `watch(fd)`, `watch_child(child)`
+---@return table host  beside what every host has: `watch(fd)`, `watch_child(child)`,
+---                 `watch_store(store)`
 function M.new(options)
   options = options or {}
   local transport = curl.transport { ca_file = options.ca_file, proxy = options.proxy }
   local signals = options.signals and core.signals(options.signals)
   local signal_fd = signals and signals:fd()
   local children = {} -- descriptor -> child
+  local stores = {} -- descriptor -> store
   if signal_fd then assert(transport:watch(signal_fd)) end
 
   local host = {
@@ -73,12 +75,12 @@ function M.new(options)
   ---@return boolean|nil ok
   ---@return string|nil message
   function host.watch(fd)
-    children[fd] = nil
+    children[fd], stores[fd] = nil, nil
     return transport:watch(fd)
   end
 
   function host.unwatch(fd)
-    children[fd] = nil
+    children[fd], stores[fd] = nil, nil
     transport:unwatch(fd)
   end
 
@@ -91,6 +93,24 @@ function M.new(options)
     return ok, message
   end
 
+  --- Reports { kind = "store", store } whenever the store has news of what is durable, until
+  --- `unwatch_store`. Of a store that takes no time there is none.
+  ---@return boolean|nil ok
+  ---@return string|nil message
+  function host.watch_store(store)
+    local fd = store.fd and store:fd()
+    if not fd or stores[fd] then return true end
+    local ok, message = transport:watch(fd)
+    if ok then stores[fd] = store end
+    return ok, message
+  end
+
+  --- To be called before the store is closed.
+  function host.unwatch_store(store)
+    local fd = store.fd and store:fd()
+    if fd and stores[fd] then host.unwatch(fd) end
+  end
+
   local function translate(event, events)
     if event.fd == signal_fd then
       for _, name in ipairs(signals:read()) do
@@ -98,8 +118,11 @@ function M.new(options)
       end
       return
     end
-    local child = children[event.fd]
-    if child then
+    local child, store = children[event.fd], stores[event.fd]
+    if store then
+      store:settle()
+      event = { kind = "store", store = store }
+    elseif child then
       transport:unwatch(event.fd)
       children[event.fd] = nil
       event = { kind = "child", child = child }
@@ -109,7 +132,7 @@ function M.new(options)
 
   --- What has happened, at most `max_s` from now; nil waits for ever.
   ---@param max_s number|nil
-  ---@return table[] events  completions, { kind = "signal", name }, "child", "fd"
+  ---@return table[] events  completions, { kind = "signal", name }, "child", "fd", "store"
   function host.wait(max_s)
     local found = transport:wait(max_s)
     local events

@@ -197,6 +197,16 @@ function M.new(options)
     pending:push { at = at or time, event = event }
   end
 
+  --- Nothing happens beside a virtual world, so a store in it has to commit at once.
+  function host.watch_store(store)
+    if store.fd and store:fd() then
+      error("virtual host: a store with a thread of its own: open it with synchronous = true", 2)
+    end
+    return true
+  end
+
+  function host.unwatch_store() end
+
   --- Takes the next node that is due by `limit`; requests arrive on the way.
   local function next_due(limit)
     local node = pending:peek()

@@ -1,0 +1,154 @@
+/*
+** Makes a file that only its owner can read, in a folder where nobody else can put another in its place.
+** An existing file is never opened here: closing it would let go of SQLite's locks on it (POSIX locks are
+** the process's, not the descriptor's).
+*/
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lauxlib.h"
+#include "lua.h"
+#include "lua_compat.h"
+#include "sqlite_file.h"
+
+#define FOLDER_MODE ((mode_t)0700)
+#define FILE_MODE   ((mode_t)0600)
+#define OTHERS      ((mode_t)0077)
+#define RIGHTS      ((mode_t)0777)
+
+static int fail (lua_State *L, const char *path, const char *reason) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s %s", path, reason);
+  return 2;
+}
+
+static int fail_with (lua_State *L, const char *path, const char *what, int code) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s %s: %s", path, what, strerror(code));
+  return 2;
+}
+
+/* A name in a folder is safe only when the folder is on the disk. No error: it may not be ours to open. */
+static void sync_folder (const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)fsync(fd);
+  close(fd);
+}
+
+/* The length of the folder's name in `path`: 0 where it names none, 1 for the root. */
+static size_t folder_length (const char *path, size_t length) {
+  while (length > 0 && path[length - 1] != '/') length--;
+  while (length > 1 && path[length - 1] == '/') length--;
+  return length;
+}
+
+/* Pushes the folder's name, "." where the path names none. */
+static const char *push_folder (lua_State *L, const char *path) {
+  size_t length = folder_length(path, strlen(path));
+  if (length == 0)
+    lua_pushliteral(L, ".");
+  else
+    lua_pushlstring(L, path, length);
+  return lua_tostring(L, -1);
+}
+
+/* Makes the folder and those above it, where they are missing; 0 or errno. */
+static int make_folders (lua_State *L, const char *path) {
+  struct stat found;
+  const char *above;
+  int code = 0;
+  if (stat(path, &found) == 0) return S_ISDIR(found.st_mode) ? 0 : ENOTDIR;
+  if (errno != ENOENT) return errno;
+  luaL_checkstack(L, 2, "the path is too deep");
+  above = push_folder(L, path);
+  if (strcmp(above, path) != 0) code = make_folders(L, above);
+  if (code == 0 && mkdir(path, FOLDER_MODE) != 0 && errno != EEXIST) code = errno;
+  if (code == 0 && chmod(path, FOLDER_MODE) != 0) code = errno;
+  if (code == 0) sync_folder(above);
+  lua_pop(L, 1);
+  return code;
+}
+
+/* NULL, or what is wrong with a folder that must be this user's alone. */
+static const char *keep_folder (const char *path) {
+  struct stat found;
+  if (lstat(path, &found) != 0) return strerror(errno);
+  if (S_ISLNK(found.st_mode)) return "is a symbolic link: it must be a folder";
+  if (!S_ISDIR(found.st_mode)) return "is not a folder";
+  if (found.st_uid != geteuid()) return "belongs to another user";
+  if ((found.st_mode & OTHERS) && chmod(path, FOLDER_MODE) != 0) return strerror(errno);
+  return NULL;
+}
+
+/* NULL, or what is wrong with a file that is there. */
+static const char *keep_file (const char *path, const struct stat *found) {
+  if (S_ISLNK(found->st_mode)) return "is a symbolic link: it must be a file";
+  if (S_ISDIR(found->st_mode)) return "is a folder: it must be a file";
+  if (!S_ISREG(found->st_mode)) return "is not a regular file";
+  if (found->st_uid != geteuid()) return "belongs to another user";
+  if ((found->st_mode & OTHERS) && chmod(path, found->st_mode & RIGHTS & ~OTHERS) != 0)
+    return strerror(errno);
+  return NULL;
+}
+
+/* 0 or errno. The mode is set apart, since the umask may have taken some of it away. */
+static int make_file (const char *path, const char *folder) {
+  int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+  int code = 0;
+  if (fd < 0) return errno;
+  if (fchmod(fd, FILE_MODE) != 0) code = errno;
+  close(fd);
+  if (code == 0) sync_folder(folder);
+  return code;
+}
+
+/*
+** private_file(path [, own_folder]) --> true | nil, message
+** Makes the file, empty, and the folders it is in, for this user alone; what others may do with a file
+** that is there is taken away. Refuses a file that is a symbolic link or another user's. own_folder = true
+** asks the same of the folder.
+*/
+static int private_file (lua_State *L) {
+  const char *path = luaL_checkstring(L, 1), *problem, *folder;
+  int own_folder = lua_toboolean(L, 2), code;
+  struct stat found;
+  luaL_argcheck(L, *path && strlen(path) == lua_rawlen(L, 1), 1, "expected the name of a file");
+  folder = push_folder(L, path);
+  code = make_folders(L, folder);
+  if (code != 0) return fail_with(L, folder, "cannot be made", code);
+  problem = own_folder ? keep_folder(folder) : NULL;
+  if (problem) return fail(L, folder, problem);
+  if (lstat(path, &found) != 0) {
+    code = errno == ENOENT ? make_file(path, folder) : errno;
+    if (code != 0 && code != EEXIST) return fail_with(L, path, "cannot be made", code);
+    if (lstat(path, &found) != 0) return fail_with(L, path, "cannot be found", errno);
+  }
+  problem = keep_file(path, &found);
+  if (problem) return fail(L, path, problem);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/*
+** file_exists(path) --> boolean
+*/
+static int file_exists (lua_State *L) {
+  struct stat found;
+  lua_pushboolean(L, lstat(luaL_checkstring(L, 1), &found) == 0);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"private_file", private_file},
+    {"file_exists", file_exists},
+    {NULL, NULL},
+};
+
+void luafabric_sqlite_file_open (lua_State *L) {
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,116 @@
+--- Who runs a run of the store: making one, taking one, and whether somebody holds it. Done at
+--- once, since nothing else can be done before it is known.
+
+local codec = require "luafabric.store.event_codec"
+local errors = require "luafabric.errors"
+local json = require "luafabric.json"
+local messages = require "luafabric.store.sqlite_messages"
+local owners = require "luafabric.store.owner"
+local run_module = require "luafabric.store.sqlite_run"
+
+local M = {}
+
+---@return luafabric.Error
+function M.no_such_run(store, run_id)
+  return errors.new { kind = "not_found",
+    message = ("no run %s in %s; runs belong to the machine that started them")
+      :format(run_id, store.path) }
+end
+
+--- True while the run has an owner who is not surely gone and whose lease has not run out.
+---@param store luafabric.SqliteStore
+---@param row luafabric.RunRow
+---@return boolean
+function M.is_held(store, row)
+  return row.owner ~= nil and (row.lease_until or -math.huge) > store.now()
+    and not owners.is_gone(row.owner)
+end
+
+local function duplicate(store, given)
+  local row, err = store:unfinished(given.key)
+  if err then return err end
+  local id = row and row.run_id or "another"
+  return errors.new { kind = "usage", store_code = "duplicate", run = row,
+    message = ("run %s of workflow %s has the same key and has not ended"):format(id,
+      row and row.workflow or given.workflow) }
+end
+
+local function encoded_inputs(given)
+  if given.inputs == nil then return nil end
+  local text, message = codec.encode(given.inputs)
+  if not text then error("create_run: inputs: " .. message, 3) end
+  return text
+end
+
+---@class luafabric.NewRun
+---@field run_id string
+---@field workflow string
+---@field key string|nil          at most one run of a key is unfinished
+---@field started_at number|nil   unix seconds, default now
+---@field file string|nil
+---@field script_hash string|nil
+---@field inputs any
+---@field parent string|nil       the run that this one repairs
+
+--- Puts a new run into the store, and takes it. A key with an unfinished run is an error with
+--- store_code "duplicate", and that run is the error's `run`.
+---@param store luafabric.SqliteStore
+---@param given luafabric.NewRun
+---@return luafabric.StoredRun|nil run
+---@return luafabric.Error|nil err
+function M.create_run(store, given)
+  local now = store.now()
+  local till = now + store.lease
+  local ok, message, code = store.db:exec([[insert into runs (run_id, workflow, key, state,
+    started_at, owner, fence, lease_until, file, script_hash, inputs, parent)
+    values (?1, ?2, ?3, 'running', ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)]], given.run_id,
+    given.workflow, given.key, given.started_at or now, store.owner, till, given.file,
+    given.script_hash, encoded_inputs(given), given.parent)
+  if ok then
+    return run_module.new(store, { run_id = given.run_id, fence = 1, lease_until = till })
+  end
+  if message:find("runs.key", 1, true) then return nil, duplicate(store, given) end
+  if message:find("runs.run_id", 1, true) then
+    return nil, errors.new { kind = "usage",
+      message = ("there is a run %s in %s already"):format(given.run_id, store.path) }
+  end
+  return nil, messages.error(store.path, message, code)
+end
+
+local function owned_by(store, row)
+  local pid = owners.pid(row.owner)
+  return errors.new { kind = "usage", store_code = "owned", run = row,
+    message = ("run %s is being run by %s: wait for it, or cancel it"):format(row.run_id,
+      row.owner == store.owner and "this process" or pid and "process " .. pid
+        or "another process") }
+end
+
+--- Takes a run that nobody holds: it was released, its owner is gone, or has not renewed its lease.
+---@param store luafabric.SqliteStore
+---@param run_id string
+---@param options { take_over: boolean|nil }|nil  take_over: also from an owner who holds it
+---@return luafabric.StoredRun|nil run
+---@return luafabric.Error|nil err  store_code "owned": somebody holds it
+function M.open_run(store, run_id, options)
+  local rows, err = store:rows("select * from runs where run_id = ?1", run_id)
+  if not rows then return nil, err end
+  local row = rows[1]
+  if not row then return nil, M.no_such_run(store, run_id) end
+  if row.state == "ended" then
+    return nil, errors.new { kind = "usage", run = row,
+      message = ("run %s has ended: %s"):format(run_id, tostring(row.outcome)) }
+  end
+  if M.is_held(store, row) and not (options and options.take_over) then
+    return nil, owned_by(store, row)
+  end
+  local till = store.now() + store.lease
+  local changes, message, code = store.db:exec([[update runs set state = 'running', owner = ?1,
+    fence = fence + 1, lease_until = ?2 where run_id = ?3 and fence = ?4 and state <> 'ended'
+    and lease_until is ?5]], store.owner, till, run_id, row.fence, row.lease_until or json.null)
+  if not changes then return nil, messages.error(store.path, message, code) end
+  -- Somebody else was quicker, or the owner renewed its lease: look again.
+  if changes == 0 then return M.open_run(store, run_id, options) end
+  return run_module.new(store, { run_id = run_id, fence = row.fence + 1, lease_until = till })
+end
+
+return M

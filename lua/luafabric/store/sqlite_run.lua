@@ -1,0 +1,214 @@
+--- One run of a store of runs, in the hands of its owner. The engine writes to it as to the store
+--- in memory. Every write checks the fence: a process that lost the run to another writes nothing.
+
+local codec = require "luafabric.store.event_codec"
+local errors = require "luafabric.errors"
+local json = require "luafabric.json"
+local messages = require "luafabric.store.sqlite_messages"
+
+local M = {}
+
+-- Where the fence is not ours any more, run_id is NULL, which the table refuses.
+local INSERT_EVENT = [[insert into events (run_id, seq, at, type, path, body) values (
+  (select run_id from runs where run_id = ?1 and fence = ?2),
+  (select coalesce(max(seq), 0) + 1 from events where run_id = ?1), ?3, ?4, ?5, ?6)]]
+
+local HOLD = "update runs set lease_until = ?3 where run_id = ?1 and fence = ?2"
+local RELEASE = "update runs set owner = null, lease_until = null where run_id = ?1 and fence = ?2"
+local END = [[update runs set state = 'ended', outcome = ?3, ended_at = ?4
+  where run_id = ?1 and fence = ?2]]
+local DETACH = "update runs set state = 'detached' where run_id = ?1 and fence = ?2"
+local INSERT_JOB = "insert into jobs (run_id, path, attempt, job_id) values (?1, ?2, ?3, ?4)"
+local CLOSE_INTENT = [[update intents set state = 'closed'
+  where run_id = ?1 and path = ?2 and attempt = ?3 and state = 'open']]
+local EXPIRE_INTENT = [[update intents set state = 'closed'
+  where notebook = ?1 and state = 'open' and blocks_until <= ?2]]
+local OPEN_INTENT = [[insert into intents (run_id, path, attempt, notebook, at, blocks_until, state)
+  values (?1, ?2, ?3, ?4, ?5, ?6, 'open')
+  on conflict (run_id, path, attempt) do update set notebook = excluded.notebook,
+    at = excluded.at, blocks_until = excluded.blocks_until, state = 'open']]
+
+---@class luafabric.StoredRun
+---@field run_id string
+---@field fence integer   grows with every owner
+local Run = {}
+Run.__index = Run
+
+--- The run's handle. Only the store makes one.
+---@param store luafabric.SqliteStore
+---@param given { run_id: string, fence: integer, lease_until: number }
+---@return luafabric.StoredRun
+function M.new(store, given)
+  return setmetatable({ store = store, run_id = given.run_id, fence = given.fence,
+    lease_until = given.lease_until, renewals = {} }, Run)
+end
+
+-- ---- what an event changes beside the list of events ----
+
+local also = {}
+
+local function close_intent(run, event, unit)
+  unit[#unit + 1] = { CLOSE_INTENT, run.run_id, event.path, event.attempt }
+end
+
+function also.attempt_submitted(run, event, unit)
+  close_intent(run, event, unit)
+  if not event.job_id then return end
+  unit[#unit + 1] = { INSERT_JOB, run.run_id, event.path, event.attempt, event.job_id }
+end
+
+also.attempt_waiting = close_intent
+
+-- While it is unknown whether there is a run, the intent blocks its notebook until its time is up.
+function also.attempt_ended(run, event, unit)
+  if event.outcome ~= "unknown" then close_intent(run, event, unit) end
+end
+
+function also.run_ended(run, event, unit)
+  unit[#unit + 1] = { END, run.run_id, run.fence, event.outcome or json.null, event.at,
+    changes = 1 }
+end
+
+function also.detached(run, _, unit)
+  unit[#unit + 1] = { DETACH, run.run_id, run.fence, changes = 1 }
+end
+
+-- ---- writing ----
+
+--- The event without what has columns of its own.
+local function body_of(event)
+  local body = {}
+  for name, value in pairs(event) do
+    if name ~= "type" and name ~= "at" and name ~= "path" then body[name] = value end
+  end
+  return codec.encode(body)
+end
+
+local function add_event(run, event, unit)
+  local body, message = body_of(event)
+  if not body then
+    return nil, errors.new { kind = "configuration", store_code = "event",
+      message = ("an event %s of run %s cannot be written down: %s"):format(tostring(event.type),
+        run.run_id, message) }
+  end
+  unit[#unit + 1] = { INSERT_EVENT, run.run_id, run.fence, event.at, event.type,
+    event.path or json.null, body }
+  local change = also[event.type]
+  if change then change(run, event, unit) end
+  return true
+end
+
+local function add_intent(run, intent, unit)
+  local now = run.store.now()
+  unit[#unit + 1] = { EXPIRE_INTENT, intent.notebook, now }
+  unit[#unit + 1] = { OPEN_INTENT, run.run_id, intent.path, intent.attempt, intent.notebook,
+    intent.at or now, intent.blocks_until }
+end
+
+---@class luafabric.Intent  an attempt that is about to be submitted
+---@field notebook string       what must be unique: workspace and notebook ids
+---@field path string
+---@field attempt integer
+---@field blocks_until number   unix seconds: no other submission of the notebook until then
+---@field at number|nil         unix seconds, default now
+
+--- Takes events, in order, as one unit. `intent` opens one in the same unit: where the notebook has
+--- an open intent already, nothing of the unit is written, and `is_durable` says so.
+---@param events table[]
+---@param intent luafabric.Intent|nil
+---@return integer|nil ticket
+---@return luafabric.Error|nil err  nothing is written any more: a full disk, a failed fsync …
+function Run:append(events, intent)
+  local unit = {}
+  if intent then add_intent(self, intent, unit) end
+  for _, event in ipairs(events) do
+    local ok, err = add_event(self, event, unit)
+    if not ok then return nil, err end
+  end
+  if #events == 0 then
+    unit[#unit + 1] = { HOLD, self.run_id, self.fence, self.lease_until, changes = 1 }
+  end
+  return self.store:commit(unit)
+end
+
+--- Ends an intent without an event, where it was found out that nothing was started.
+---@return integer|nil ticket
+---@return luafabric.Error|nil err
+function Run:close_intent(path, attempt)
+  return self.store:commit { { CLOSE_INTENT, self.run_id, path, attempt } }
+end
+
+--- What a refusal of this run's units means.
+local function explain(run, refused)
+  local message, code = refused.message, refused.code
+  if code == "CONSTRAINT" or message:find("events.run_id", 1, true) then
+    return "fenced", ("run %s was taken over by another process: this one stops writing")
+      :format(run.run_id)
+  end
+  if message:find("intents.notebook", 1, true) then
+    return "intent_open", "another submission of this notebook is not settled yet"
+  end
+  if message:find("jobs.job_id", 1, true) then
+    return "job_taken", "this job instance belongs to another attempt already"
+  end
+end
+
+--- Whether the unit of that ticket is on the disk. When it never will be, the error says why;
+--- its `store_code` is "fenced", "intent_open", "job_taken", or SQLite's name of what is wrong.
+---@param ticket integer
+---@return boolean durable
+---@return luafabric.Error|nil err
+function Run:is_durable(ticket)
+  local durable, refused, err = self.store:look_up(ticket)
+  if not refused then return durable, err end
+  local code, message = explain(self, refused)
+  if not code then return false, messages.error(self.store.path, refused.message, refused.code) end
+  return false, errors.new { kind = "configuration", store_code = code, message = message }
+end
+
+-- ---- the lease ----
+
+--- Holds the run for another while. It is held when the ticket is durable: `owned_until` knows.
+---@return integer|nil ticket
+---@return luafabric.Error|nil err
+function Run:renew()
+  local till = self.store.now() + self.store.lease
+  local ticket, err = self.store:commit {
+    { HOLD, self.run_id, self.fence, till, changes = 1 } }
+  if not ticket then return nil, err end
+  table.insert(self.renewals, { ticket = ticket, till = till })
+  return ticket
+end
+
+--- Until when the run is surely ours; nothing may be sent for it later than that.
+---@return number at  unix seconds; of a run that was lost or closed, -math.huge
+function Run:owned_until()
+  while self.renewals[1] do
+    local durable, err = self:is_durable(self.renewals[1].ticket)
+    if not durable and not err then break end
+    local renewal = table.remove(self.renewals, 1)
+    self.lease_until = durable and renewal.till or -math.huge
+  end
+  return self.lease_until
+end
+
+--- Lets go of the run: another process may take it at once.
+---@return integer|nil ticket
+---@return luafabric.Error|nil err
+function Run:close()
+  if self.closed then return self.closed end
+  local ticket, err = self.store:commit { { RELEASE, self.run_id, self.fence } }
+  self.closed, self.lease_until, self.renewals = ticket or 0, -math.huge, {}
+  return ticket, err
+end
+
+--- What a host has to wait on: see `watch_store` of the hosts.
+function Run:fd()
+  return self.store:fd()
+end
+
+function Run:settle()
+  self.store:settle()
+end
+
+return M

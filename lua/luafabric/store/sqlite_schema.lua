@@ -1,0 +1,128 @@
+--- The tables of a store of runs, and whether a file is one. The version is in the file's
+--- user_version; application_id tells our files from other programs' databases.
+
+local errors = require "luafabric.errors"
+local messages = require "luafabric.store.sqlite_messages"
+
+local M = {}
+
+M.VERSION = 1
+M.APPLICATION = 0x4c466162 -- "LFab"
+
+-- runs: one owner at a time, whose fence is one more than that of the owner before; what a stale
+-- owner writes finds no row with its fence. `key`: one unfinished run of a key, see create_run.
+-- events: the truth; the other tables only make questions quick that span runs.
+-- intents: at most one open submission of a notebook, over all processes (DESIGN §3).
+-- jobs: a job instance belongs to one attempt.
+local tables = [[
+create table runs (
+  run_id text primary key not null,
+  workflow text not null,
+  key text,
+  state text not null check (state in ('running', 'detached', 'ended')),
+  outcome text,
+  started_at real not null,
+  ended_at real,
+  owner text,
+  fence integer not null,
+  lease_until real,
+  file text,
+  script_hash text,
+  inputs text,
+  parent text
+) without rowid;
+create unique index one_unfinished_run_of_a_key on runs (key)
+  where key is not null and state <> 'ended';
+create index runs_by_start on runs (started_at);
+
+create table events (
+  run_id text not null references runs,
+  seq integer not null,
+  at real not null,
+  type text not null,
+  path text,
+  body text not null,
+  primary key (run_id, seq)
+) without rowid;
+
+create table intents (
+  run_id text not null references runs,
+  path text not null,
+  attempt integer not null,
+  notebook text not null,
+  at real not null,
+  blocks_until real not null,
+  state text not null check (state in ('open', 'closed')),
+  primary key (run_id, path, attempt)
+) without rowid;
+create unique index one_open_intent_of_a_notebook on intents (notebook) where state = 'open';
+
+create table jobs (
+  job_id text primary key not null,
+  run_id text not null references runs,
+  path text not null,
+  attempt integer not null
+) without rowid;
+]]
+
+local function value_of(db, pragma)
+  local rows, message, code = db:rows("pragma " .. pragma)
+  if not rows then return nil, message, code end
+  return rows[1][pragma]
+end
+
+--- True where somebody has put tables in.
+local function is_in_use(db)
+  local rows, message, code = db:rows "select count(*) as count from sqlite_master"
+  if not rows then return nil, message, code end
+  return rows[1].count > 0
+end
+
+local function refuse(message)
+  return nil, errors.new { kind = "configuration", message = message }
+end
+
+--- Committed means on the disk, for every connection of ours; csrc/sqlite_committer.c says why this
+--- journal goes with this level.
+M.settings = "pragma journal_mode = truncate; pragma synchronous = full; "
+  .. "pragma temp_store = memory"
+
+local function create(db, path)
+  local ok, message, code = db:exec(M.settings .. "; begin immediate;" .. tables
+    .. ("pragma application_id = %d; pragma user_version = %d; commit")
+      :format(M.APPLICATION, M.VERSION))
+  if ok then return true end
+  if db:in_transaction() then db:exec "rollback" end
+  -- Another process was quicker.
+  if value_of(db, "user_version") == M.VERSION then return true end
+  return nil, messages.error(path, message, code)
+end
+
+--- Makes the tables in an empty file, and says what is wrong with any other that is no store of
+--- this version. Nothing is written then.
+---@param db luafabric.SqliteDatabase
+---@param path string
+---@param may_create boolean
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+function M.check(db, path, may_create)
+  local version, message, code = value_of(db, "user_version")
+  if not version then return nil, messages.error(path, message, code) end
+  local application = value_of(db, "application_id")
+  if application == M.APPLICATION and version == M.VERSION then return true end
+  if application == M.APPLICATION and version > M.VERSION then
+    return refuse(("%s is a store of version %d, and this luafabric knows version %d: use a newer "
+      .. "luafabric, or another file with --store"):format(path, version, M.VERSION))
+  end
+  local in_use
+  in_use, message, code = is_in_use(db)
+  if in_use == nil then return nil, messages.error(path, message, code) end
+  if in_use or version ~= 0 or application ~= 0 then
+    return refuse(("%s is a database of another program: give another file with --store")
+      :format(path))
+  end
+  if may_create then return create(db, path) end
+  return refuse(("%s is empty: no run was started with it"):format(path))
+end
+
+return M
