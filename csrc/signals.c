@@ -2,6 +2,8 @@
 ** Signals as bytes in a pipe: the handler writes the number, the host polls the other end.
 ** One set of handlers per process at a time. Whatever was installed before is put back on close.
 ** Nothing is done with SIGCHLD: children are waited for by name (child.c).
+** HUP, INT and QUIT stay ignored where whoever started us wants them to be: nohup does for HUP, and
+** a shell without job control does for what it puts into the background.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -90,11 +92,26 @@ static signals *check_signals (lua_State *L) {
   return (signals *)luaL_checkudata(L, 1, SIGNALS_TYPE);
 }
 
+static int is_ignored (int number) {
+  struct sigaction now;
+  if (sigaction(number, NULL, &now) != 0) return 0;
+  return (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/*
+** The program lua has put a handler of its own on INT before anything of us is loaded, so that what
+** it was is not to be seen any more. Shells ignore INT and QUIT together: QUIT tells.
+*/
+static int stays_ignored (int number) {
+  if (number == SIGINT) return is_ignored(SIGINT) || is_ignored(SIGQUIT);
+  return (number == SIGHUP || number == SIGQUIT) && is_ignored(number);
+}
+
 /* On a process with a terminal of its own, SA_RESTART keeps Lua's own reads from failing. */
 static int install (signals *self, int number) {
   struct sigaction action;
   memset(&action, 0, sizeof(action));
-  action.sa_handler = on_signal;
+  action.sa_handler = stays_ignored(number) ? SIG_IGN : on_signal;
   action.sa_flags = SA_RESTART;
   sigfillset(&action.sa_mask);
   if (sigaction(number, &action, &self->before[self->count]) != 0) return -1;
@@ -131,6 +148,7 @@ static void install_all (lua_State *L, signals *self, int count) {
 
 /*
 ** signals({ "INT", "TERM", … }) --> signals
+** HUP, INT and QUIT are not reported where they were ignored when this process was started.
 ** Raises for an unknown name, and while another set of this process is open.
 */
 static int signals_new (lua_State *L) {

@@ -75,11 +75,11 @@ describe("signals #process", function()
   end
 
   it("come as names through one descriptor, in their order", function()
-    local signals = core.signals { "INT", "TERM", "WINCH" }
+    local signals = core.signals { "USR1", "TERM", "WINCH" }
     assert.is_number(signals:fd())
     assert.same({}, signals:read())
-    for _, name in ipairs { "TERM", "INT", "WINCH", "INT" } do send(name) end
-    assert.same({ "TERM", "INT", "WINCH", "INT" }, signals:read())
+    for _, name in ipairs { "TERM", "USR1", "WINCH", "USR1" } do send(name) end
+    assert.same({ "TERM", "USR1", "WINCH", "USR1" }, signals:read())
     assert.same({}, signals:read())
     signals:close()
     signals:close()
@@ -100,6 +100,31 @@ describe("signals #process", function()
       io.write("still here")]])
     assert.equal("TERM", ending.signal)
     assert.equal("TERM", output)
+  end)
+
+  it("stay ignored where whoever started us wants that, as nohup does", function()
+    local program = [[
+      local core = require "luafabric.core"
+      local signals = core.signals { "HUP", "INT", "QUIT", "TERM" }
+      -- os.execute would ignore INT and QUIT meanwhile.
+      local function kill(name) io.popen("kill -" .. name .. " " .. core.pid()):close() end
+      for _, name in ipairs { "HUP", "INT", "QUIT", "TERM" } do kill(name) end
+      io.write(table.concat(signals:read(), " "))
+      io.flush()
+      signals:close()
+      kill "HUP"
+      io.write(", still here")]]
+    local function run_ignoring(names)
+      local child = assert(core.spawn { env = lua_env, stdout = "pipe", args = { "sh", "-c",
+        "trap '' " .. names .. "; exec \"$0\" -e \"$1\"", lua, program } })
+      child:wait(20)
+      local output = child:read()
+      child:close()
+      return output
+    end
+    assert.equal("TERM, still here", run_ignoring "HUP INT QUIT TERM")
+    assert.equal("INT QUIT TERM, still here", run_ignoring "HUP")
+    assert.equal("HUP INT QUIT TERM", run_ignoring "USR1")
   end)
 
   it("are let go of when nobody refers to their set any more", function()

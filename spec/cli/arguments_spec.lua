@@ -53,6 +53,8 @@ describe("the command line", function()
       ["run a.lua day=1"] = "given as -P name=value", ["run a day=1"] = "-P name=value",
       ["plan a.lua b"] = "one workflow file",
       ["run a.lua --max-concurrency 0"] = "0: expected",
+      ["run a.lua --max-concurrency 0x10"] = "0x10: expected",
+      ["run a.lua --local D --on-interrupt detach"] = "--local and --on-interrupt detach",
       ["run a.lua --output xml"] = "jsonl", ["run a.lua --local D --endpoint E"] = "contradict",
       ["run a.lua --repot x.html"] = "--report", ["rnu a.lua"] = "did you mean 'run'?",
     } do

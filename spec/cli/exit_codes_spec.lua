@@ -36,6 +36,13 @@ describe("an exit code", function()
     end
   end)
 
+  it("of a workflow has nothing of what there is for single notebooks alone", function()
+    local run = require("luafabric.cli.workflow_arguments").add(require "argparse" "luafabric")
+    local help = run:get_help():gsub("%s+", " ")
+    assert.matches("0 the run succeeded 1 it failed", help)
+    assert.is_nil(help:find("no-wait", 1, true))
+  end)
+
   it("stands in the README, with the same meaning and no other row", function()
     local file = assert(io.open("README.md", "r"))
     local rows = {}

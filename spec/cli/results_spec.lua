@@ -69,6 +69,12 @@ describe("a run's result", function()
       err)
   end)
 
+  it("shows what others wrote in one line, and nothing that Fabric left empty", function()
+    local _, _, err = shown { outcome = "failed", failure_reason = { message =
+      "it broke\nluafabric: all is well", errorCode = json.null } }
+    assert.matches("\n  reason: it broke luafabric: all is well\n", err, 1, true)
+  end)
+
   it("says how to look where the fate is unknown, with the endpoint that was used", function()
     local code, _, err = shown({ outcome = "unknown", job_id = "absent" }, nil,
       { endpoint = "http://127.0.0.1:1/v1?a b" })

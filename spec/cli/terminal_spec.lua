@@ -29,6 +29,13 @@ describe("a terminal", function()
     assert.are.equal("\27[32mname?]0;title? ?[2J??ü\nnext\27[0m\n", err)
   end)
 
+  it("is not turned around or moved by signs beyond ASCII", function()
+    local err = select(3, capture.run({ colour = true }, function(terminal)
+      terminal:tell(terminal:bad("a\194\155b\226\128\174c\226\129\166d\255\27[35me日"))
+    end))
+    assert.are.equal("\27[31ma?b?c?d??[35me日\27[0m\n", err)
+  end)
+
   it("says when a result could not be written", function()
     local written, _, err = capture.run({ full = true }, function(terminal)
       return terminal:print("result")

@@ -33,7 +33,9 @@ describe("luafabric run", function()
     function definition.declared() return {} end
     function definition.plan() return { inputs = {} } end
     package.loaded["luafabric.workflow.file"] = { load = function() return definition end }
-    local connection = { loop = tasks.new(virtual.new()) }
+    local host = virtual.new()
+    if options.interrupted then host.post({ kind = "signal", name = "INT" }, 0) end
+    local connection = { loop = tasks.new(host) }
     function connection.client() return {} end
     function connection.close() connection.closed = true end
     package.loaded["luafabric.cli.connection"] = { new = function() return connection end }
@@ -142,6 +144,78 @@ describe("luafabric run", function()
     end)
     screen.mode = mode
     assert(ok, problem)
+  end)
+
+  it("is a failure, not detached, where something raises and nothing runs", function()
+    local idle = { story.events[1] }
+    assert.are.equal(1, (run(telling(idle, function() error("boom", 0) end), {})))
+    assert.are.equal(1, (run(telling(story.events, function() error("boom", 0) end),
+      { local_dir = "D" })))
+  end)
+
+  it("keeps its events coming where what is shown raises", function()
+    local lines = require "luafabric.view.lines"
+    local of = lines.of
+    lines.of = function() error("boom", 0) end
+    local ok, problem = pcall(function()
+      local code, out, err = run(telling(all, itself), { output = "jsonl" })
+      assert.are.equal(1, code)
+      assert.are.equal(#all, select(2, out:gsub("\n", "")))
+      assert.are.equal(1, select(2, err:gsub("internal error", "")), err)
+      assert.matches("progress is not shown any more: boom", err)
+    end)
+    lines.of = of
+    assert(ok, problem)
+  end)
+
+  it("says when its events end by a mistake of ours", function()
+    local output = require "luafabric.cli.workflow_output"
+    local event = output.event
+    output.event = function() error("boom", 0) end
+    local ok, problem = pcall(function()
+      local code, out, err = run(telling(all, itself), { output = "jsonl" })
+      assert.are.same({ 1, "" }, { code, out })
+      assert.are.equal(1, select(2, err:gsub("no more events on standard output: boom", "")), err)
+    end)
+    output.event = event
+    assert(ok, problem)
+  end)
+
+  it("reports that it could not begin, in place of an older report", function()
+    local list, old = {}, "of yesterday"
+    for index, kind in ipairs { "html", "md", "xml" } do list[index] = folder .. "/new." .. kind end
+    local function refused()
+      for _, path in ipairs(list) do assert.is_nil(io.open(path)) end -- a kill leaves none
+      return nil, errors.new { kind = "unauthorized", message = "no role" }
+    end
+    for _, fn in ipairs { refused, function() error("no role", 0) end } do
+      for _, path in ipairs(list) do
+        local file = assert(io.open(path, "w"))
+        file:write(old)
+        file:close()
+      end
+      local _, out = run(fn, { report = list, output = "json" })
+      assert.are.same(list, json.decode(out).reports)
+      for _, path in ipairs(list) do
+        local file = assert(io.open(path))
+        local text = file:read("*a")
+        file:close()
+        assert.matches("no role", text, 1, true)
+        assert.matches("failed", text, 1, true)
+        assert.is_nil(text:find(old, 1, true))
+      end
+    end
+  end)
+
+  it("reports that it was interrupted before it began", function()
+    local path = folder .. "/early.xml"
+    local code, out = run(function() error "it ran" end, { report = { path }, output = "jsonl",
+      interrupted = true })
+    assert.are.same({ 3, "cancelled" }, { code, json.decode(out).error.kind })
+    local file = assert(io.open(path))
+    assert.matches('message="interrupted: nothing was submitted" type="cancelled"',
+      file:read "*a", 1, true)
+    file:close()
   end)
 
   it("is an internal error where something raises before anything runs", function()

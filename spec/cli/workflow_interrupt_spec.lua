@@ -27,7 +27,8 @@ local function new_control(loop, log, options)
     log[#log + 1] = "detach"
     if options.stuck and log[#log - 1] ~= "detach" or options.very_stuck then return end
     control.pause = 0
-    if not options.stuck and state.steps["clean[us]"] then
+    local us = state.steps["clean[us]"]
+    if not options.stuck and us and us.attempts[1] and us.attempts[1].state == "intended" then
       event { type = "attempt_submitted", path = "clean[us]", attempt = 1, job_id = "JOB-2" }
     end
     event { type = "detached" }
@@ -106,6 +107,20 @@ describe("the first Ctrl-C or SIGTERM", function()
     assert.matches("job JOB%-1", played.err)
   end)
 
+  it("promises nothing of finally steps where there are none", function()
+    local state = story.half()
+    state.steps.report.is_finally = false
+    local signals = { { 20, "INT" }, { 22, "INT" } }
+    local played = play { signals = signals, has_keys = true, state = state }
+    assert.are.equal("cancelling 2 runs and waiting for the end\n"
+      .. "still waiting for the end (Ctrl-C again does not wait for the end)\n", played.err)
+  end)
+
+  it("sends nobody to look at runs of an emulator that ends", function()
+    local played = play { signals = { { 20, "TERM" } }, local_dir = "D" }
+    assert.are.equal("cancelling 2 runs and waiting for the end\n", played.err)
+  end)
+
   it("that arrives twice at once is one", function()
     local played = play { signals = { { 20, "TERM" }, { 20.1, "TERM" } } }
     assert.are.same({ "cancel", 80 }, { played.log, played.at })
@@ -165,5 +180,29 @@ describe("Ctrl-\\", function()
     played = play { signals = signals, very_stuck = true }
     assert.are.same({ 6, "detach, detach", 24 }, { played.code, played.log, played.at })
     assert.matches("without waiting", played.reason)
+  end)
+
+  it("tells of items and of what waits, which do not run", function()
+    local state = history.new()
+    local events = { story.events[1], story.events[2], story.events[3], story.events[4],
+      { type = "attempt_waiting", at = 1002, path = "clean[eu]", attempt = 1, cause = "throttled",
+        seconds = 60 } }
+    for _, event in ipairs(events) do history.apply(state, event) end
+    local played = play { signals = { { 20, "QUIT" } }, state = state }
+    assert.are.equal("detached: nothing of this workflow runs in Fabric\n"
+      .. "2 steps and 1 item that had not begun do not start\n"
+      .. "1 item that waited to be submitted again is not\n", played.err)
+  end)
+
+  it("is no code of a run that goes on where the fate of another is unknown", function()
+    local state = story.half()
+    for _, event in ipairs { story.ending[1], { type = "attempt_ended", at = 1020,
+      path = "clean[eu]", attempt = 1, outcome = "unknown" },
+      { type = "step_ended", at = 1020, path = "clean[eu]", outcome = "unknown" } } do
+      history.apply(state, event)
+    end
+    local played = play { signals = { { 20, "QUIT" } }, state = state }
+    assert.are.equal(6, played.code)
+    assert.is_nil(played.err:find("waiting for the answers", 1, true))
   end)
 end)

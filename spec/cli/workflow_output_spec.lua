@@ -71,4 +71,16 @@ describe("an event", function()
     assert.are.same({ type = "error", exit_code = 2, error = { kind = "usage", message = "no" } },
       value)
   end)
+
+  it("is a whole line whatever Fabric wrote into it", function()
+    local deep = {}
+    for _ = 1, 300 do deep = { deep } end
+    for _, odd in ipairs { { message = "x", n = 1 / 0 }, deep, { message = "\255" } } do
+      local line = output.event { type = "attempt_ended", at = 1000, path = "clean", outcome =
+        "failed", failure_reason = odd }
+      local value = assert(json.decode(line))
+      assert.are.same({ "attempt_ended", "clean", "failed" },
+        { value.type, value.path, value.outcome })
+    end
+  end)
 end)

@@ -124,6 +124,45 @@ describe("luafabric plan", function()
     assert.equal(1, code)
     assert.matches("could not be written", err)
   end)
+
+  it("has the same fields in its document whatever becomes of it", function()
+    local function names_of(text)
+      local names = {}
+      for name in text:gmatch('"([%a_]+)":') do names[#names + 1] = name end
+      return names
+    end
+    local path = write("tiny.lua", HEAD .. 'return fabric.workflow("tiny", function(flow) end)')
+    local _, whole = plan(path, "-o", "json")
+    local code, failed, err = plan(path, "-o", "json", "-P", "day")
+    assert.are.equal(2, code)
+    local value = assert(json.decode(failed))
+    assert.are.same({ json.null, json.null, "usage", path }, { value.name, value.steps,
+      value.error.kind, value.file })
+    assert.matches(value.error.message, err, 1, true)
+    local expected = names_of(whole)
+    for index, name in ipairs(expected) do assert.are.equal(name, names_of(failed)[index]) end
+    assert.are.equal(json.null, json.decode(whole).error)
+    local _, out = capture.run({ output = "json" }, function()
+      return require("luafabric.cli").main { "plan", path, "--nope", "-o", "json" }
+    end)
+    assert.are.same({ json.null, "usage" }, { json.decode(out).steps, json.decode(out).error.kind })
+  end)
+
+  it("refuses a secret by an argument, also one that only some inputs declare", function()
+    local path = write("some.lua", HEAD .. 'return fabric.workflow("some", function(flow)\n'
+      .. '  if flow:input("mode") == "full" then flow:input("token", { secret = true }) end\nend)')
+    local code, out, err = plan(path, "-P", "mode=full", "-P", "token=hunter2")
+    assert.are.same({ 2, "" }, { code, out })
+    assert.matches("visible to others", err)
+    assert.is_nil(err:find("hunter2", 1, true))
+  end)
+
+  it("has a guess for a file without its ending", function()
+    write("sleep.lua", HEAD .. 'return fabric.workflow("sleep", function(flow) end)')
+    local code, _, err = plan(scratch .. "/sleep")
+    assert.are.equal(2, code)
+    assert.matches("did you mean " .. scratch .. "/sleep.lua?", err, 1, true)
+  end)
 end)
 
 describe("luafabric plan --online #process", function()

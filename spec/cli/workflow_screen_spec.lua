@@ -96,6 +96,23 @@ describe("the table", function()
     assert.matches("warning    clean: odd\r\n", err, 1, true)
   end)
 
+  it("is given up where drawing it raises, with a word of it", function()
+    local progress = require "luafabric.view.progress"
+    local frame = progress.frame
+    progress.frame = function() error("boom", 0) end
+    local ok, err = pcall(play, { mode = "live" })
+    progress.frame = frame
+    assert(ok, err)
+    assert.are.equal("luafabric: internal error: progress is not shown any more: boom\n", err)
+  end)
+
+  it("has warnings of one line each, whatever they say", function()
+    local err = play({ mode = "lines" }, function(screen, state)
+      screen:event({ type = "warning", at = 1011, path = "clean", message = "odd\nforged" }, state)
+    end)
+    assert.matches("odd forged\n", err, 1, true)
+  end)
+
   it("is drawn anew when the shell has written over it", function()
     local before
     local err = play({ mode = "live" }, function(screen)

@@ -82,7 +82,7 @@ describe("a signal while a workflow runs #process", function()
     process:until_true(function() return started "HeldLong" == before + 1 end)
     local ended = process:kill_until_end("INT")
     assert.are.same({ 6, 6 }, { ended.code, ended.document.exit_code }, ended.err)
-    assert.matches("cancelling 1 run.*without the finally steps.*detaching: waiting for the answers"
+    assert.matches("cancelling 1 run.*still waiting for the end.*detaching: waiting for the answers"
       .. ".*no job id yet", ended.err)
   end)
 

@@ -149,4 +149,10 @@ describe("the lines of an each", function()
       "13:00:00  clean[r3]  failed in 0s  job job-clean[r3]\n13:00:00  clean  3/30  ✗1",
     }, list)
   end)
+
+  it("has inputs of any JSON as such", function()
+    local told = story.new({}, { inputs = { { name = "options", type = "Automatic",
+      value = { depth = 2 } } } })
+    assert.matches('options={"depth":2}', lines.of(told.events[1], told.state), 1, true)
+  end)
 end)

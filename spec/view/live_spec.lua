@@ -30,7 +30,8 @@ describe("the live screen", function()
     screen:write("$ luafabric run nightly.lua\r\n")
     assert.are.same({ "$ luafabric run nightly.lua", "nightly 7f3a12  12s", "✓ ingest   5s",
       "✓ Publish  5s" }, draw_all(live, told, screen, { "ingest", "Publish" }))
-    assert.is_false(screen.cursor)
+    -- Ctrl-Z may stop the command here.
+    assert.is_true(screen.cursor)
     assert.is_true(screen.wrap)
   end)
 

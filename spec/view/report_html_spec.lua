@@ -98,6 +98,27 @@ describe("the HTML report", function()
     assert.are.equal(6, lines) -- a-b, b-c, c-d, and a to d in three parts
   end)
 
+  it("has a picture of a whole size where steps lie in the middle of others", function()
+    local told = story.new { "a", "b", "c", "d", { path = "x", after = { "a", "b", "d" } },
+      { path = "y", after = { "a", "b", "d" } }, { path = "z", after = { "a", "b", "d" } } }
+    assert.matches('<svg class="graph"[^>]* width="%d+" height="%d+" viewBox="0 0 %d+ %d+">',
+      report(told.state))
+  end)
+
+  it("begins with what went wrong beside the steps", function()
+    local state = require("luafabric.history").new()
+    state.outcome = "failed"
+    local html = report(state, { error = "no <role>" })
+    check_elements(html)
+    has(html, "What went wrong no <role>")
+  end)
+
+  it("shows inputs of any JSON as such", function()
+    local told = story.new({}, { inputs = { { name = "options", type = "Automatic",
+      value = { depth = 2 } } } })
+    has(report(told.state), 'options {"depth":2}')
+  end)
+
   it("shows an unknown fate with the command that looks", function()
     local told = story.new { "ingest" }
     told:ready("ingest"):intend("ingest"):stop("ingest", "unknown"):finish("ingest", "unknown")

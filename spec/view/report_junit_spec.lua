@@ -86,4 +86,29 @@ describe("the JUnit report", function()
         ["#10"] = 1 })[sign], sign)
     end
   end)
+
+  it("is red where the run did not succeed, even though no step failed", function()
+    local function case(told, options)
+      local xml = report(told.state, options)
+      assert.is_truthy(xml:find('errors="1"', 1, true), xml)
+      return xml:match('<testcase name="nightly".-</testcase>')
+    end
+    local told = story.new { "ingest" }
+    told:finish("ingest", "skipped", { reason = { kind = "timeout" } }):done("timed_out")
+    assert.are.equal('<testcase name="nightly" classname="workflow" time="0">\n'
+      .. '    <error message="nightly 7f3a12 timed out" type="timed_out"/>\n  </testcase>',
+      case(told))
+    assert.matches('type="detached"', case(story.new({ "ingest" }):tell("detached")))
+    assert.matches('type="running"', case(story.new { "ingest" }))
+    told = story.new { "ingest" }
+    told:ready("ingest"):run("ingest", 1):done("succeeded")
+    assert.matches('message="boom" type="succeeded"', case(told, { error = "boom" }))
+    assert.is_truthy(report(told.state):find('tests="1" failures="0" errors="0"', 1, true))
+  end)
+
+  it("has inputs of any JSON as such", function()
+    local told = story.new({}, { inputs = { { name = "options", type = "Automatic",
+      value = { depth = 2 } } } })
+    assert.is_truthy(report(told.state):find('value="{&quot;depth&quot;:2}"', 1, true))
+  end)
 end)

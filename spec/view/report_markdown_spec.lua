@@ -46,17 +46,18 @@ describe("the Markdown report", function()
   end)
 
   it("shows what others wrote as the text that it is", function()
-    local bad = "a|b\n`c` <img src=x> *d* [e](http://f) @g ~h~ \\ &amp; \27"
+    local bad = "a|b\n`c` <img src=x> *d* [e](http://f) @g #1 www.i ~h~ \\ &amp; \27"
     local told = story.new { { path = bad } }
     told:ready(bad):start(bad, bad):stop(bad, "failed", { failure_reason = bad,
       links = { x = "https://x/) | <b>", y = "https://ok/" } })
     told:finish(bad, "failed", { exit_value = bad }):tell("warning", bad, { message = bad })
     local text = report(told:done("failed").state)
-    local shown = "a\\|b \\`c\\` &lt;img src=x&gt; \\*d\\* \\[e\\](http:&#8203;//f) &#64;g \\~h\\~ "
-      .. "\\\\ &amp;amp; ?"
+    local shown = "a\\|b \\`c\\` &lt;img src=x&gt; \\*d\\* \\[e\\](http:&#8203;//f) @&#8203;g "
+      .. "\\#&#8203;1 www&#8203;.i \\~h\\~ \\\\ &amp;amp; ?"
     assert.is_truthy(text:find("| " .. shown .. " | ❌ failed | 1 | 0s | " .. shown
       .. "<br>gave <code>a&#124;b &#96;c&#96; &lt;img src=x&gt; &#42;d&#42; &#91;e&#93;(http:&#47;"
-      .. "&#47;f) &#64;g &#126;h&#126; &#92; &amp;amp; ?</code><br>[y](https://ok/) |\n", 1, true))
+      .. "&#47;f) &#64;&#8203;g #1 &#119;ww.i &#126;h&#126; &#92; &amp;amp; ?</code>"
+      .. "<br>[y](https://ok/) |\n", 1, true))
     assert.is_nil(text:find("<img", 1, true))
     assert.is_nil(text:find("<b>", 1, true))
   end)
@@ -79,5 +80,12 @@ describe("the Markdown report", function()
   it("can be made of a run that nothing is known of", function()
     assert.are.same({ "## ⏳ workflow running", "no steps." },
       lines_of(report(require("luafabric.history").new())))
+  end)
+
+  it("begins with what went wrong beside the steps", function()
+    local state = require("luafabric.history").new()
+    state.outcome = "failed"
+    assert.are.same({ "## ❌ workflow failed", "no steps.", "### What went wrong", "- no \\*role" },
+      lines_of(report(state, { error = "no *role" })))
   end)
 end)

@@ -132,4 +132,38 @@ describe("the summary", function()
     told:done("cancelled")
     assert.are.equal("… 4 more skipped", lines(told)[11])
   end)
+
+  it("of a detached run lists what may run, too", function()
+    local told = story.new { "ingest", "Publish" }
+    told:ready("ingest"):intend("ingest"):pass(60):tell("detached")
+    assert.are.same({
+      "? ingest may run 1m00s it may or may not run: look with `luafabric notebook list w-1 n-1`",
+      "nightly 7f3a12 detached: 1 running, 1 not begun in 1m00s.",
+    }, lines(told))
+  end)
+
+  it("does not say that what waits runs", function()
+    local told = story.new { "ingest", "clean", "Publish" }
+    told:ready("ingest"):start("ingest"):stop("ingest", "failed")
+    told:tell("retry_scheduled", "ingest", { attempt = 2, cause = "failed", seconds = 60 })
+    told:ready("clean"):intend("clean")
+    told:tell("attempt_waiting", "clean", { attempt = 1, cause = "throttled", seconds = 60 })
+    told:ready("Publish"):tell("detached")
+    assert.are.same({ "nightly 7f3a12 detached: 3 waiting in 0s." }, lines(told))
+  end)
+
+  it("does not send anybody to look at runs of an emulator that is gone", function()
+    local words = require "luafabric.view.words"
+    local told = story.new { "ingest", { path = "clean", kind = "each" } }
+    told:ready("ingest"):intend("ingest"):stop("ingest", "unknown"):finish("ingest", "unknown")
+    told:expand("clean", { "us" }):start("clean[us]"):stop("clean[us]", "failed",
+      { links = { sparkUiUrl = "https://app/x" } })
+    told:finish("clean[us]", "failed"):finish("clean", "failed"):done("unknown")
+    local shown = summary.lines(words.without_pages(told.state), { is_local = true })
+    local text = table.concat(shown, "\n")
+    assert.matches("clean%[us%] +failed", text)
+    assert.is_nil(text:find("look with", 1, true))
+    assert.is_nil(text:find("https", 1, true))
+    assert.matches("https", table.concat(lines(told), "\n"))
+  end)
 end)

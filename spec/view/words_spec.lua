@@ -79,3 +79,12 @@ describe("times", function()
     assert.is_nil(words.span(nil, 5))
   end)
 end)
+
+describe("Fabric's reason of a failure", function()
+  it("leaves out what Fabric left empty", function()
+    local null = require("luafabric.json").null
+    assert.are.equal("column day", words.failure_reason { message = "column day",
+      errorCode = null })
+    assert.is_nil(words.failure_reason(null))
+  end)
+end)

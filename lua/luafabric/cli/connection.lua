@@ -2,12 +2,14 @@
 -- emulator of its own, which ends with the command in every case. The loop comes first, so that
 -- Ctrl-C and SIGTERM are ours before anything else is started.
 
+local core = require "luafabric.core"
 local errors = require "luafabric.errors"
 
 local M = {}
 
 local STARTED_EMULATOR_END = 8 -- seconds it has to end its kernels
 local LONGEST_LINE = 16384 -- bytes
+local SHORT = 4 -- bytes of a secret; shorter ones the masks leave alone
 
 local Connection = {}
 Connection.__index = Connection
@@ -27,9 +29,38 @@ function M.new(options, signals)
     Connection)
 end
 
+-- A short secret is masked where it is a word of its own; elsewhere it is found everywhere.
+local function mask_word(text, word)
+  local pattern = word:gsub("%W", "%%%0")
+  if word:find("^[%w_]") then pattern = "%f[%w_]" .. pattern end
+  if word:find("[%w_]$") then pattern = pattern .. "%f[^%w_]" end
+  return (text:gsub(pattern, "***"))
+end
+
+--- What hides secrets in the words of an emulator: a traceback shows what its cell was given.
+---@param secrets string[]
+---@return fun(text: string): string hide
+---@return integer longest  bytes that a secret takes
+local function masking(secrets)
+  local masks, short, longest = require("luafabric.engine.masks").new(core.random_hex(8)), {}, 0
+  for _, secret in ipairs(secrets) do
+    masks:add { secret }
+    -- Its lines come one by one.
+    for line in secret:gmatch("[^\n]+") do masks:add { line } end
+    if #secret < SHORT and secret:find("%S") then short[#short + 1] = secret end
+    longest = math.max(longest, #(core.encode_json(secret) or secret))
+  end
+  return function(text)
+    text = masks:text(text)
+    for _, word in ipairs(short) do text = mask_word(text, word) end
+    return text
+  end, longest
+end
+
 --- Hands on what the emulator says (tracebacks of cells) in whole lines, as it comes.
-local function relay(loop, process, tell)
+local function relay(loop, process, tell, secrets)
   local fd, rest = process:stderr_fd(), ""
+  local hide, longest = masking(secrets or {})
   assert(loop.host.watch(fd))
   loop:on("fd", function(event)
     if event.fd ~= fd then return end
@@ -37,14 +68,18 @@ local function relay(loop, process, tell)
     if not text then loop.host.unwatch(fd) end
     rest = rest .. (text or "\n")
     local whole, begun = rest:match("^(.*)\n([^\n]*)$")
-    if not whole and #rest > LONGEST_LINE then whole, begun = rest, "" end
+    if not whole and #rest > LONGEST_LINE + longest then
+      -- The end may be a part of a secret.
+      local line = hide(rest)
+      whole, begun = line:sub(1, #line - longest), line:sub(math.max(1, #line - longest + 1))
+    end
     if not whole then return end
     rest = begun
-    if whole ~= "" then tell(whole) end
+    if whole ~= "" then tell(hide(whole)) end
   end)
 end
 
-function Connection:start_emulator(tell)
+function Connection:start_emulator(tell, secrets)
   local child = require "luafabric.emulator.child"
   local tasks = require "luafabric.tasks"
   local process, endpoint, token = child.start {
@@ -52,7 +87,7 @@ function Connection:start_emulator(tell)
     on_start = function(started) self.emulator = started end,
   }
   if not process then return nil, endpoint end
-  if tell then relay(self.loop, process, tell) end
+  if tell then relay(self.loop, process, tell, secrets) end
   return { endpoint = endpoint, credential = require("luafabric.credentials").token(token) }
 end
 
@@ -67,12 +102,13 @@ end
 --- A client; in a task, since an emulator takes a moment to start.
 ---@param on_event nil|fun(event: table)
 ---@param tell nil|fun(text: string)  is given what the emulator says; default: standard error is
+---@param secrets string[]|nil  that are hidden in it
 ---@return table|nil client
 ---@return luafabric.Error|nil err
-function Connection:client(on_event, tell)
+function Connection:client(on_event, tell, secrets)
   local settings, err
   if self.options.local_dir then
-    settings, err = self:start_emulator(tell)
+    settings, err = self:start_emulator(tell, secrets)
   else
     settings, err = remote(self.options)
   end

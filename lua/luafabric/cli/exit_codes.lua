@@ -54,10 +54,13 @@ function M.outcome_of_error(err)
 end
 
 --- The table for --help.
+---@param of_zero string|nil  what 0 means, where it is less than for all commands
 ---@return string
-function M.help()
+function M.help(of_zero)
   local lines = { "Exit codes:" }
-  for _, row in ipairs(M.meanings) do lines[#lines + 1] = ("  %d  %s"):format(row[1], row[2]) end
+  for _, row in ipairs(M.meanings) do
+    lines[#lines + 1] = ("  %d  %s"):format(row[1], row[1] == 0 and of_zero or row[2])
+  end
   return table.concat(lines, "\n")
 end
 

@@ -64,6 +64,13 @@ local function fail(arguments, terminal, message, kind)
     if kind == "lack" then return results.internal(terminal, {}, message, true) end
     return results.failure(terminal, {}, message)
   end
+  if arguments[1] == "plan" then
+    local errors = require "luafabric.errors"
+    if kind == "internal" then message = "internal error: " .. message end
+    return require("luafabric.cli.workflow_plan").failure(terminal, nil, errors.new {
+      kind = ({ internal = "raised", lack = "configuration" })[kind] or "usage",
+      message = message })
+  end
   local results = require "luafabric.cli.results"
   if kind == "internal" then return results.internal(terminal, message) end
   if kind == "lack" then return results.internal(terminal, message, true) end

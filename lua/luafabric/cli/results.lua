@@ -6,6 +6,8 @@ local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
 local terminal_module = require "luafabric.cli.terminal"
 
+local one_line = terminal_module.one_line
+
 local M = {}
 
 --- The command that shows a run.
@@ -18,13 +20,6 @@ end
 function M.look_for(terminal, run)
   return ("luafabric notebook list %s %s%s"):format(run.workspace_id, run.notebook_id,
     terminal.look_options)
-end
-
-local function reason_text(reason)
-  if type(reason) ~= "table" then return reason and tostring(reason) or nil end
-  local code, message = reason.errorCode, reason.message
-  if code and message then return ("%s (%s)"):format(tostring(message), tostring(code)) end
-  return tostring(message or code or "no reason given")
 end
 
 local function elapsed(run)
@@ -57,16 +52,18 @@ local function say_run(terminal, run)
   parts[#parts + 1] = elapsed(run)
   if run.job_id then parts[#parts + 1] = "job " .. run.job_id end
   local paint = terminal[paints[run.outcome] or "bad"]
-  local line = paint(terminal, table.concat(parts, "  "))
+  local line = paint(terminal, one_line(table.concat(parts, "  ")))
   if succeeded then terminal:say(line) else terminal:tell(line) end
-  local reason = reason_text(run.failure_reason)
-  if reason then terminal:tell("  reason: " .. reason) end
-  if run.error then terminal:tell("  " .. tostring(run.error)) end
+  local reason = require("luafabric.view.words").failure_reason(run.failure_reason)
+    or type(run.failure_reason) == "table" and "no reason given"
+  if reason then terminal:tell("  reason: " .. one_line(reason)) end
+  if run.error then terminal:tell("  " .. one_line(run.error)) end
   local link = best_link(run.links or {})
   if link then terminal:say("  " .. link) end
 end
 
 local function next_step(terminal, run)
+  if terminal.is_local then return end -- the emulator ends with us
   if run.outcome == "unknown" and not run.error then
     terminal:tell("  it may or may not run: look with " .. M.look_for(terminal, run))
   elseif run.outcome == "failed" then
@@ -180,7 +177,7 @@ function M.failure(terminal, err)
       error = terminal_module.error_fields(err),
     })
   end
-  terminal:tell("luafabric: " .. tostring(err))
+  terminal:tell("luafabric: " .. one_line(err))
   return exit_codes.of_error(err)
 end
 

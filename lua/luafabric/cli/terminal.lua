@@ -32,18 +32,20 @@ end
 ---@param text string
 ---@return string
 function M.shell_word(text)
-  if text:find("^[%w_./:@%%+=,-]+$") then return text end
-  return "'" .. text:gsub("'", "'\\''") .. "'"
+  return require("luafabric.view.text").shell_word(text)
 end
 
 --- What a command line asked for.
----@param options { output: string|nil, quiet: boolean|nil, endpoint: string|nil }
+---@param options { output: string|nil, quiet: boolean|nil, endpoint: string|nil,
+---  local_dir: string|nil }
 ---@return table terminal  itself
 function Terminal:configure(options)
   if options.output then
     self.json, self.jsonl = options.output == "json", options.output == "jsonl"
   end
   self.quiet = options.quiet
+  -- An emulator ends with the command: nothing of its runs is to be looked at afterwards.
+  self.is_local = options.local_dir ~= nil
   -- What a command that the user is told to type needs, too.
   self.look_options = options.endpoint and " --endpoint " .. M.shell_word(options.endpoint) or ""
   return self
@@ -73,16 +75,28 @@ function M.palette(terminal, colour)
   return palette
 end
 
---- The text without control characters, except line ends and our own five colours.
+--- Valid UTF-8 that commands nothing, except line ends, tabs and our own five colours.
 ---@param text string
 ---@return string
 function M.harmless(text)
-  text = text:gsub("%c", function(character)
-    if character ~= "\n" and character ~= "\t" and character ~= "\27" then return "?" end
-  end)
-  return (text:gsub("\27(%[?%d*m?)", function(rest)
-    if not own[rest] then return "?" .. rest end
-  end))
+  if not text:find("[%c\127-\255]") then return text end
+  local harmless = require("luafabric.view.text").harmless
+  local parts, at = {}, 1
+  for from, colour, after in text:gmatch("()\27(%[%d+m)()") do
+    if own[colour] then
+      parts[#parts + 1] = harmless(text:sub(at, from - 1)) .. "\27" .. colour
+      at = after
+    end
+  end
+  parts[#parts + 1] = harmless(text:sub(at))
+  return table.concat(parts)
+end
+
+--- The same as one line: what others wrote into a sentence of ours begins no line of its own.
+---@param text any
+---@return string
+function M.one_line(text)
+  return require("luafabric.view.text").clean(text)
 end
 
 --- Progress; --quiet leaves it out.
@@ -110,7 +124,7 @@ end
 local function ascii(value)
   if type(value) == "string" then return (value:gsub("[\128-\255]", "?")) end
   if type(value) ~= "table" then return value end
-  local copy = {}
+  local copy = setmetatable({}, getmetatable(value)) -- an empty list stays one
   for key, item in pairs(value) do copy[ascii(key)] = ascii(item) end
   return copy
 end

@@ -8,8 +8,8 @@ local M = {}
 local MOST_AT_A_TIME = 10000
 
 local function at_a_time(text)
-  local value = tonumber(text)
-  if value and value >= 1 and value <= MOST_AT_A_TIME and value % 1 == 0 then return value end
+  local value = text:find("^%d+$") and tonumber(text)
+  if value and value >= 1 and value <= MOST_AT_A_TIME then return value end
   return nil, ("--max-concurrency %s: expected a whole number from 1 to %d"):format(text,
     MOST_AT_A_TIME)
 end
@@ -23,8 +23,9 @@ function M.add(parser)
   run:flag("-h --help", "Show this, and with FILE the inputs of that workflow.")
   run:argument("file", "A Lua file that returns fabric.workflow(…)."):argname("FILE"):args("?")
   workflow_inputs.add(run)
-  run:option("--report", "Write a report at the end, however it ends; its name decides the kind: "
-    .. ".html, .md or .xml (JUnit). May be repeated."):argname("FILE"):count("*")
+  run:option("--report", "Write a report, however the run ends, and where it cannot begin, too. "
+    .. "Its name decides the kind: .html, .md or .xml (JUnit). What was there is removed first. "
+    .. "May be repeated."):argname("FILE"):count("*")
   run:option("--local", "Start an emulator for this one command, with the notebooks of "
     .. "DIR/<workspace>/<notebook>.ipynb; no credential is used.")
     :argname("DIR"):target("local_dir")
@@ -34,8 +35,9 @@ function M.add(parser)
     .. "start: 90s, 15m, 2h, 1d."):argname("DURATION")
   run:option("--deadline", "The same at a time: 06:00 (the next one, local), 06:00Z, "
     .. "2026-01-31T06:00:00Z."):argname("TIME")
-  run:option("--on-interrupt", "What Ctrl-C or SIGTERM does: cancel the runs and wait for them, or "
-    .. "detach and leave them in Fabric; Ctrl-\\ always leaves them.")
+  run:option("--on-interrupt", "What Ctrl-C, SIGTERM or SIGHUP does: cancel the runs and wait for "
+    .. "them, or detach and leave them in Fabric. Ctrl-\\ always leaves them; those of --local end "
+    .. "with the command.")
     :choices { "cancel", "detach" }:default("cancel")
   run:option("--route", "typed (default), or generic for tenants that lack the typed route.")
     :choices { "typed", "generic" }
@@ -45,7 +47,7 @@ function M.add(parser)
     .. "the end) or jsonl (an event a line, as they happen)."):choices { "text", "json", "jsonl" }
     :default("text")
   run:flag("-q --quiet", "No progress on standard error.")
-  run:epilog(exit_codes.help())
+  run:epilog(exit_codes.help("the run succeeded"))
   return run
 end
 
@@ -63,6 +65,10 @@ function M.contradiction(options)
   end
   if options.local_dir and options.endpoint then
     return "--local and --endpoint contradict each other: --local has an endpoint of its own"
+  end
+  if options.local_dir and options.on_interrupt == "detach" then
+    return "--local and --on-interrupt detach contradict each other: the emulator of --local ends "
+      .. "with the command, and so do its runs"
   end
 end
 

@@ -1,13 +1,17 @@
--- A workflow's inputs from the command line, files and the environment. The workflow declares
--- their types, so what is given here is text, or a value of JSON; the plan reads it as what it
--- shall be. A secret never comes by an argument, since arguments are visible to others, and no
--- message here repeats a value.
+-- A workflow's file, and its inputs from the command line, files and the environment. The workflow
+-- declares their types, so what is given here is text, or a value of JSON; the plan reads it as
+-- what it shall be. A secret never comes by an argument, since arguments are visible to others, and
+-- no message here repeats a value.
 
+local core = require "luafabric.core"
+local errors = require "luafabric.errors"
 local json = require "luafabric.json"
 local parameters = require "luafabric.cli.parameters"
 local types = require "luafabric.types"
 
 local M = {}
+
+local RUN_ID = "000000000000" -- what flow.run_id is in a plan: no run has it
 
 --- The options that give inputs.
 ---@param command table  of argparse
@@ -30,11 +34,11 @@ end
 local function split(argument, option, form)
   local name, value = argument:match("^([^=]+)=(.*)$")
   if name then return name, value end
-  -- What somebody wrote without a name may be a secret.
+  -- What somebody wrote without a name may be a secret: it is not repeated.
   if argument:find("=", 1, true) then
     return nil, ("%s: the name is empty: write %s"):format(option, form)
   end
-  return nil, ("%s %s: expected %s"):format(option, argument, form)
+  return nil, ("%s: there is no \"=\" in it: write %s"):format(option, form)
 end
 
 -- What a notebook's parameters look like, and a workflow's inputs do not.
@@ -149,7 +153,6 @@ end
 ---@param declared { name: string, type: string, secret: boolean|nil }[]  of definition:declared()
 ---@return table<string, any>|nil values
 ---@return string|nil message
----@return string[]|nil hints  what the user should be told; none so far
 function M.collect(options, declared)
   local found, inputs = {}, by_name(declared)
   local ok, message = add_file(found, options.params, declared, inputs)
@@ -159,7 +162,13 @@ function M.collect(options, declared)
   if not arguments then return nil, message end
   ok, message = add_environment(found, options.parameter_env, inputs, arguments)
   if not ok then return nil, message end
-  return found, nil, {}
+  return found
+end
+
+local function masked_inputs(shown)
+  local masked = {}
+  for _, input in ipairs(shown) do masked[input.name] = input.value == "***" end
+  return masked
 end
 
 --- Whether -P gave a secret after all: one that the file declares only for some inputs, so that it
@@ -168,13 +177,85 @@ end
 ---@param shown { name: string, value: any }[]  of the plan, secrets masked
 ---@return string|nil message
 function M.given_secret(options, shown)
-  local masked = {}
-  for _, input in ipairs(shown) do masked[input.name] = input.value == "***" end
+  local masked = masked_inputs(shown)
   for _, argument in ipairs(options.parameter or {}) do
     local name, value = split(argument, "-P", "name=value")
     if masked[name] and value ~= "***" then return secret_argument(name) end
   end
 end
+
+-- ---- the file with its inputs ----
+
+--- What a function returns that was given something wrong.
+---@param message string
+---@return nil
+---@return luafabric.Error
+function M.usage(message)
+  return nil, errors.new { kind = "usage", message = message }
+end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- The definition that a file returns.
+---@param path string
+---@return table|nil definition
+---@return luafabric.Error|nil err
+function M.load_file(path)
+  if not exists(path) and not path:find("%.lua$") and exists(path .. ".lua") then
+    return M.usage(("%s: there is no such file; did you mean %s.lua?"):format(path, path))
+  end
+  return require("luafabric.workflow.file").load(path)
+end
+
+--- The plan of a definition with the inputs of the command line.
+---@param options table
+---@param definition table
+---@param run_id string|nil  default one that no run has
+---@return table|nil plan
+---@return table<string, any>|luafabric.Error values  the inputs; or the error
+function M.plan(options, definition, run_id)
+  local values, message = M.collect(options, definition:declared())
+  if not values then return M.usage(message) end
+  local plan, err = definition:plan { inputs = values, started_at = core.wall(),
+    run_id = run_id or RUN_ID }
+  if not plan then return nil, err end
+  message = M.given_secret(options, plan.inputs)
+  if message then return M.usage(message) end
+  return plan, values
+end
+
+local function add_secrets(value, texts)
+  local secret = require "luafabric.workflow.secret"
+  if secret.is(value) then
+    texts[#texts + 1] = secret.text(value)
+  elseif type(value) == "table" and not getmetatable(value) then
+    for _, inner in pairs(value) do add_secrets(inner, texts) end
+  end
+end
+
+--- The secrets of a plan as texts: those that were given, and those that stand in its requests.
+---@param plan table
+---@param values table<string, any>  of the inputs
+---@return string[] texts
+function M.secrets(plan, values)
+  local texts, masked = {}, masked_inputs(plan.inputs)
+  for name, value in pairs(values) do
+    if types.is(value) then value = value.value end
+    if masked[name] then texts[#texts + 1] = tostring(value) end
+  end
+  for _, step in ipairs(plan.steps or {}) do
+    add_secrets(step.fields, texts)
+    for _, branch in pairs(step.branches or {}) do add_secrets(branch and branch.fields, texts) end
+    add_secrets(step.default and step.default.fields, texts)
+  end
+  return texts
+end
+
+-- ---- help ----
 
 local function shown_default(input)
   if input.default == nil then return input.required == false and "" or "required" end

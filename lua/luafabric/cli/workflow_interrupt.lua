@@ -5,6 +5,8 @@
 
 local exit_codes = require "luafabric.cli.exit_codes"
 local terminal_module = require "luafabric.cli.terminal"
+local text = require "luafabric.view.text"
+local words = require "luafabric.view.words"
 
 local M = {}
 
@@ -57,8 +59,8 @@ function M.under_way(state, look_options)
   local rows = {}
   for _, path in ipairs(state.order) do
     local step = state.steps[path]
-    local attempt = step.attempts[#step.attempts]
-    if attempt and (attempt.state == "submitted" or attempt.state == "intended") then
+    if words.under_way(step) then
+      local attempt = step.attempts[#step.attempts]
       local action = attempt.job_id and "status" or "list"
       rows[#rows + 1] = { path = path, job_id = attempt.job_id, command =
         ("luafabric notebook %s %s%s%s"):format(action, words_of(attempt.request or {}),
@@ -68,19 +70,44 @@ function M.under_way(state, look_options)
   return rows
 end
 
-local function waiting_steps(state)
-  local count = 0
-  for _, path in ipairs(state.order) do
-    local step = state.steps[path]
-    if step.kind ~= "item" and (step.phase == "pending" or step.phase == "ready") then
-      count = count + 1
-    end
-  end
-  return count
+-- What is left behind: "fresh" has not begun, "waiting" waits for another attempt or for quota. Of
+-- an `each` its items count.
+local function kind_of_rest(step)
+  if step.phase == "pending" or step.phase == "ready" then return "fresh" end
+  return words.is_waiting(step) and "waiting" or nil
 end
 
-local function counted(count, word)
-  return ("%d %s%s"):format(count, word, count == 1 and "" or "s")
+--- Steps and items of one kind of rest in words: "2 steps and 1 item"; and how many there are.
+local function rest_of(state, kind)
+  local steps, items, parts = 0, 0, {}
+  for _, path in ipairs(state.order) do
+    local step = state.steps[path]
+    if kind_of_rest(step) == kind then
+      if step.kind == "item" then items = items + 1 else steps = steps + 1 end
+    end
+  end
+  if steps > 0 then parts[1] = words.count(steps, "step") end
+  if items > 0 then parts[#parts + 1] = words.count(items, "item") end
+  return table.concat(parts, " and "), steps + items
+end
+
+local function has_finally(state)
+  for _, path in ipairs(state.order) do
+    local step = state.steps[path]
+    if step.is_finally and step.phase ~= "ended" then return true end
+  end
+  return false
+end
+
+--- What is not known of the runs: "outcome" of one that ended so, "answer" of a submission.
+local function uncertain(state)
+  local found
+  for _, path in ipairs(state.order) do
+    local step = state.steps[path]
+    if words.under_way(step) == "unknown" then return "answer" end
+    if step.outcome == "unknown" then found = "outcome" end
+  end
+  return found
 end
 
 function Interrupt:state()
@@ -90,17 +117,18 @@ end
 function Interrupt:list(rows)
   for index = 1, math.min(#rows, MOST_ROWS) do
     local row = rows[index]
-    self:tell(("  %s  %s"):format(row.path, row.job_id and "job " .. row.job_id
+    self:tell(("  %s  %s"):format(text.clean(row.path), row.job_id
+      and "job " .. text.clean(row.job_id)
       or "no job id yet: the answer of its submission is on its way"))
-    self:tell("    look with: " .. row.command)
+    self:tell("    look with: " .. text.clean(row.command))
   end
   if #rows > MOST_ROWS then self:tell(("  … and %d more"):format(#rows - MOST_ROWS)) end
 end
 
 --- Where words go: above a live screen, if there is one.
-function Interrupt:tell(text)
-  if self.print_above then return self.print_above(text) end
-  self.terminal:tell(text)
+function Interrupt:tell(line)
+  if self.print_above then return self.print_above(line) end
+  self.terminal:tell(line)
 end
 
 -- ---- what a signal does ----
@@ -131,14 +159,23 @@ end
 
 function Interrupt:cancel(by_key)
   local rows = M.under_way(self:state(), self.terminal.look_options)
+  local hint = ""
+  if has_finally(self:state()) then
+    hint = self:again("skips the finally steps")
+  elseif self.show_hint then
+    self.show_hint("waiting for the end")
+  end
   self:tell(("cancelling %s and waiting for the end%s"):format(
-    #rows > 0 and counted(#rows, "run") or "the workflow", self:again("skips the finally steps")))
-  if not by_key or not self.has_keys then self:list(rows) end
+    #rows > 0 and words.count(#rows, "run") or "the workflow", hint))
+  -- The emulator of --local ends with us: nobody can ask it later.
+  if not self.is_local and (not by_key or not self.has_keys) then self:list(rows) end
   self.control:cancel { by = "user" }
 end
 
 function Interrupt:cancel_now()
-  self:tell("cancelling without the finally steps" .. self:again("does not wait for the end"))
+  local what = has_finally(self:state()) and "cancelling without the finally steps"
+    or "still waiting for the end"
+  self:tell(what .. self:again("does not wait for the end"))
   self.control:cancel { by = "user", now = true }
 end
 
@@ -147,7 +184,7 @@ function Interrupt:detach()
   self.detaches = 1
   if self.is_local then
     self:tell("interrupted: the emulator of --local ends now, and its runs with it")
-  elseif self:code_of_leaving() == exit_codes.unknown then
+  elseif uncertain(self:state()) == "answer" then
     self:tell("detaching: waiting for the answers of submissions that are on their way"
       .. self:again("does not wait for them"))
   end
@@ -163,14 +200,18 @@ function Interrupt:say_what_is_left(briefly)
   if #rows == 0 then
     self:tell("detached: nothing of this workflow runs in Fabric")
   else
-    self:tell(("detached: %s of this workflow %s on in Fabric%s"):format(counted(#rows, "run"),
+    self:tell(("detached: %s of this workflow %s on in Fabric%s"):format(words.count(#rows, "run"),
       #rows == 1 and "goes" or "go", briefly and "" or ":"))
     if not briefly then self:list(rows) end
   end
-  local later = waiting_steps(state)
-  if later > 0 then
-    self:tell(("%s that had not begun %s not start"):format(counted(later, "step"),
-      later == 1 and "does" or "do"))
+  local rest, count = rest_of(state, "fresh")
+  if count > 0 then
+    self:tell(("%s that had not begun %s not start"):format(rest, count == 1 and "does" or "do"))
+  end
+  rest, count = rest_of(state, "waiting")
+  if count > 0 then
+    self:tell(("%s that waited to be submitted again %s not"):format(rest,
+      count == 1 and "is" or "are"))
   end
 end
 
@@ -178,10 +219,16 @@ end
 ---@return integer code
 function Interrupt:code_of_leaving()
   if self.is_local then return exit_codes.cancelled end
-  for _, row in ipairs(M.under_way(self:state())) do
-    if not row.job_id then return exit_codes.unknown end
-  end
-  return exit_codes.detached
+  return uncertain(self:state()) and exit_codes.unknown or exit_codes.detached
+end
+
+--- The same for one that ends by a mistake of its own.
+---@return integer code
+function Interrupt:code_of_mistake()
+  if self.is_local then return exit_codes.failed end
+  local code = self:code_of_leaving()
+  local goes_on = code ~= exit_codes.detached or #M.under_way(self:state()) > 0
+  return goes_on and code or exit_codes.failed
 end
 
 --- Leaves without the answers that are on their way; if that is not enough, just so.

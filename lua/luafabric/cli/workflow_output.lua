@@ -19,8 +19,12 @@ local step_fields = { "path", "kind", "parent", "label", "is_finally", "after", 
 local attempt_fields = { "number", "outcome", "status", "job_id", "request_id", "intended_at",
   "submitted_at", "running_at", "ended_at", "failure_reason", "error" }
 
---- An object with its fields in their order; `texts` are values that are JSON texts already.
-local function object(names, values, texts)
+--- An object with its fields in their order, null where there is nothing.
+---@param names string[]
+---@param values table<string, any>
+---@param texts table<string, string>|nil  values that are JSON texts already
+---@return string text
+function M.object(names, values, texts)
   local parts = {}
   for index, name in ipairs(names) do
     local text = texts and texts[name]
@@ -39,7 +43,7 @@ local function time(seconds)
 end
 
 local function attempt_text(attempt)
-  return object(attempt_fields, {
+  return M.object(attempt_fields, {
     number = attempt.number, outcome = attempt.outcome, status = attempt.status,
     job_id = attempt.job_id, request_id = attempt.request_id,
     intended_at = time(attempt.intended_at), submitted_at = time(attempt.submitted_at),
@@ -53,7 +57,7 @@ local function step_text(step)
   for index, attempt in ipairs(step.attempts) do attempts[index] = attempt_text(attempt) end
   local first, last = step.attempts[1], step.attempts[#step.attempts] or {}
   local request = last.request or {}
-  return object(step_fields, {
+  return M.object(step_fields, {
     path = step.path, kind = step.kind, parent = step.parent, label = step.label,
     is_finally = step.is_finally or false, after = json.array(step.after or {}),
     branch = step.branch, workspace = step.workspace, notebook = step.notebook,
@@ -66,7 +70,7 @@ local function step_text(step)
 end
 
 local function warning_text(warning)
-  return object({ "at", "path", "message" },
+  return M.object({ "at", "path", "message" },
     { at = time(warning.at), path = warning.path, message = warning.message })
 end
 
@@ -79,7 +83,7 @@ function M.document(state, result)
   for index, path in ipairs(state.order) do steps[index] = step_text(state.steps[path]) end
   for index, warning in ipairs(state.warnings) do warnings[index] = warning_text(warning) end
   local err = result.error
-  return object(fields, {
+  return M.object(fields, {
     run_id = state.run_id, workflow = state.workflow, file = state.file,
     outcome = state.outcome, exit_code = result.exit_code, detached = state.detached or false,
     started_at = time(state.started_at), ended_at = time(state.ended_at),
@@ -93,21 +97,25 @@ end
 ---@param known { workflow: string|nil, file: string|nil }
 ---@param exit_code integer
 ---@param err luafabric.Error
+---@param reports string[]|nil  that were written
 ---@return string text  one line
-function M.refusal(known, exit_code, err)
+function M.refusal(known, exit_code, err, reports)
   return M.document({ workflow = known.workflow, file = known.file, order = {}, steps = {},
-    warnings = {} }, { exit_code = exit_code, error = err })
+    warnings = {} }, { exit_code = exit_code, reports = reports, error = err })
 end
 
---- An event as a line of --output jsonl, its type first.
+--- An event as a line of --output jsonl, its type first. Each field is encoded for itself: one that
+--- JSON cannot hold is null, and the line is whole.
 ---@param event table
 ---@return string text  one line
 function M.event(event)
-  local rest = {}
-  for name, value in pairs(event) do rest[name] = value end
-  rest.type = nil
-  return ('{"type":%s,%s'):format(terminal_module.encode(event.type),
-    terminal_module.encode(rest):sub(2))
+  local names = {}
+  for name in pairs(event) do
+    if name ~= "type" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  table.insert(names, 1, "type")
+  return M.object(names, event)
 end
 
 --- The last line of --output jsonl where there is no run, or the command's own end was not good.
@@ -115,7 +123,7 @@ end
 ---@param err luafabric.Error
 ---@return string text  one line
 function M.error_event(exit_code, err)
-  return object({ "type", "exit_code", "error" }, { type = "error", exit_code = exit_code,
+  return M.object({ "type", "exit_code", "error" }, { type = "error", exit_code = exit_code,
     error = terminal_module.error_fields(err) })
 end
 

@@ -4,14 +4,19 @@
 local core = require "luafabric.core"
 local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
-local results = require "luafabric.cli.results"
+local output = require "luafabric.cli.workflow_output"
 local terminal_module = require "luafabric.cli.terminal"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
+
+local usage = workflow_inputs.usage
 
 local M = {}
 
 local DEFAULT_COLUMNS = 100
-local RUN_ID = "000000000000" -- what flow.run_id is in a plan: no run has it
+
+-- The document's fields, in their order: the same ones whatever becomes of the plan.
+local fields = { "name", "file", "inputs", "started_at", "timeout", "deadline", "on_deadline",
+  "max_concurrency", "steps", "warnings", "error" }
 
 --- Adds the command to the parser.
 ---@param parser table  of argparse
@@ -28,18 +33,13 @@ function M.add(parser)
   plan:option("-o --output", "What standard output gets: text or json (one document)."):choices
     { "text", "json" }:default("text")
   plan:epilog("Exit codes: 0 when the workflow is valid, 2 when it is not; with --online as below."
-    .. "\n\n" .. exit_codes.help())
+    .. "\n\n" .. exit_codes.help("all names were found"))
   return plan
-end
-
-local function usage(message)
-  return nil, errors.new { kind = "usage", message = message }
 end
 
 --- The plan of the file with the inputs of the command line.
 ---@return table|nil plan
 ---@return luafabric.Error|nil err
----@return string[]|nil hints
 local function read_plan(options)
   if options.graph and options.output == "json" then
     return usage("--graph and --output json contradict each other: a graph is text")
@@ -47,13 +47,11 @@ local function read_plan(options)
   if options.endpoint and not options.online then
     return usage("--endpoint needs --online: without it nothing is asked for")
   end
-  local definition, err = require("luafabric.workflow.file").load(options.file)
+  local definition, err = workflow_inputs.load_file(options.file)
   if not definition then return nil, err end
-  local inputs, message, hints = workflow_inputs.collect(options, definition:declared())
-  if not inputs then return usage(message) end
-  local plan
-  plan, err = definition:plan { inputs = inputs, started_at = core.wall(), run_id = RUN_ID }
-  return plan, err, hints
+  local plan, problem = workflow_inputs.plan(options, definition)
+  if not plan then return nil, problem end
+  return plan
 end
 
 -- ---- looking up names ----
@@ -120,22 +118,36 @@ local function rendered(options, plan, ids, terminal)
   end
   if terminal.json then
     local document = require("luafabric.view.plan_document").document(plan, { ids = ids })
-    return terminal_module.encode(document)
+    return output.object(fields, document)
   end
   return as_text(plan, ids, terminal)
+end
+
+--- A plan that is none: in words, and as the document with its error.
+---@param terminal table
+---@param file string|nil
+---@param err luafabric.Error|string
+---@return integer code
+function M.failure(terminal, file, err)
+  if not errors.is(err) then err = errors.new { kind = "usage", message = tostring(err) } end
+  if terminal.json then
+    terminal:print(output.object(fields, { file = file,
+      error = terminal_module.error_fields(err) }))
+  end
+  terminal:tell("luafabric: " .. terminal_module.one_line(err))
+  return exit_codes.of_error(err)
 end
 
 ---@param options table  of the command line
 ---@param terminal table
 ---@return integer code
 function M.run(options, terminal)
-  local plan, err, hints = read_plan(options)
-  if not plan then return results.failure(terminal, err) end
-  for _, hint in ipairs(hints or {}) do terminal:say(terminal:faint("note       ") .. hint) end
+  local plan, err = read_plan(options)
+  if not plan then return M.failure(terminal, options.file, err) end
   local ids
   if options.online then
     ids, err = look_up(options, plan)
-    if not ids then return results.failure(terminal, err) end
+    if not ids then return M.failure(terminal, options.file, err) end
   end
   if not terminal:print(rendered(options, plan, ids, terminal)) then return exit_codes.failed end
   return exit_codes.ok

@@ -85,10 +85,17 @@ local function make(report, state, options)
   return write(report.path, text)
 end
 
+--- Removes what an earlier run left under these names: if this one cannot write its reports, since
+--- it is killed or the disk is full, nobody shall take the old ones for its.
+---@param reports { path: string, view: string }[]
+function M.remove_old(reports)
+  for _, report in ipairs(reports) do os.remove(report.path) end
+end
+
 --- Writes all of them, one's failure being nothing to the others.
 ---@param reports { path: string, view: string }[]
 ---@param state table  of the run
----@param options { now: number, look_options: string|nil }  for the views
+---@param options luafabric.ReportOptions  for the views
 ---@return string[] paths     what was written
 ---@return string[] messages  why the others were not
 function M.write(reports, state, options)

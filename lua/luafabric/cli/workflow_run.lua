@@ -11,32 +11,17 @@ local interrupt_module = require "luafabric.cli.workflow_interrupt"
 local output = require "luafabric.cli.workflow_output"
 local results = require "luafabric.cli.workflow_results"
 local screen_module = require "luafabric.cli.workflow_screen"
+local terminal_module = require "luafabric.cli.terminal"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
 local workflow_reports = require "luafabric.cli.workflow_reports"
 
+local usage = workflow_inputs.usage
+
 local M = {}
 
-local RUN_ID = "000000000000" -- what flow.run_id is while the file is checked
-
-local function usage(message)
-  return nil, errors.new { kind = "usage", message = message }
-end
+local RUN_ID_BYTES = 6
 
 -- ---- before anything is sent ----
-
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-
---- The definition that a file returns.
-local function load_file(path)
-  if not exists(path) and not path:find("%.lua$") and exists(path .. ".lua") then
-    return usage(("%s: there is no such file; did you mean %s.lua?"):format(path, path))
-  end
-  return require("luafabric.workflow.file").load(path)
-end
 
 --- What stands on the command line in place of the file's own words.
 local function read_limits(options)
@@ -64,36 +49,42 @@ end
 local function prepare(options, job)
   local reports, message = workflow_reports.check(options.report)
   if not reports then return usage(message) end
+  workflow_reports.remove_old(reports)
+  job.known.reports = reports
   local limits, err = read_limits(options)
   if not limits then return nil, err end
-  job.definition, err = load_file(options.file)
+  job.definition, err = workflow_inputs.load_file(options.file)
   if not job.definition then return nil, err end
-  local values, problem, hints = workflow_inputs.collect(options, job.definition:declared())
-  if not values then return usage(problem) end
-  local plan
-  plan, err = job.definition:plan { inputs = values, started_at = core.wall(), run_id = RUN_ID }
-  if not plan then return nil, err end
-  problem = workflow_inputs.given_secret(options, plan.inputs)
-  if problem then return usage(problem) end
-  job.reports, job.limits, job.inputs, job.hints = reports, limits, values, hints
+  job.known.workflow = job.definition.name
+  local plan, values = workflow_inputs.plan(options, job.definition,
+    core.random_hex(RUN_ID_BYTES))
+  if not plan then return nil, values end
+  job.limits, job.plan, job.reports = limits, plan, reports
+  job.secrets = workflow_inputs.secrets(plan, values)
   return job
 end
 
 -- ---- the run ----
 
---- Events on standard output. A reader who leaves does not end the run.
+--- Events on standard output. A reader who leaves does not end the run, and neither does a mistake
+--- of ours.
 local function print_event(terminal, event)
   if not terminal.jsonl or terminal.broken then return end
-  terminal.broken = not terminal:print(output.event(event))
+  local ok, written = pcall(function() return terminal:print(output.event(event)) end)
+  terminal.broken = not ok or not written
+  if not ok then
+    terminal:tell("luafabric: internal error: no more events on standard output: "
+      .. tostring(written))
+  end
 end
 
 --- The worker: from the client to the run's end. Gives the exit code.
 local function work(job, terminal, connection, interrupt, screen)
-  local client, err = connection:client(nil, function(text) screen:tell(text) end)
+  local client, err = connection:client(nil, function(text) screen:tell(text) end, job.secrets)
   if not client then return results.failure(terminal, job.known, err) end
   local state
   state, err = job.definition:run {
-    inputs = job.inputs, client = client,
+    plan = job.plan, client = client,
     timeout = job.limits.timeout, deadline = job.limits.deadline,
     max_concurrency = job.limits.max_concurrency,
     on_start = function(control) interrupt:started(control) end,
@@ -110,7 +101,7 @@ local function work(job, terminal, connection, interrupt, screen)
   end
   -- A summary on the same screen lists them, too.
   interrupt:say_what_is_left(not terminal.json and not terminal.jsonl
-    and core.isatty(1) == core.isatty(2))
+    and core.isatty(1) and core.isatty(2))
   return results.finish(terminal, state, { reports = job.reports,
     code = interrupt:code_of_leaving(), is_gone = interrupt.is_local })
 end
@@ -127,9 +118,9 @@ local function raised(terminal, interrupt, job, err)
   interrupt.print_above = nil
   interrupt:say_what_is_left()
   local failure = errors.new { kind = "raised", message = "internal error: " .. message }
-  terminal:tell("luafabric: " .. failure.message)
+  terminal:tell("luafabric: " .. terminal_module.one_line(failure.message))
   return results.finish(terminal, interrupt.control.state, { reports = job.reports,
-    code = interrupt:code_of_leaving(), error = failure, is_gone = interrupt.is_local })
+    code = interrupt:code_of_mistake(), error = failure, is_gone = interrupt.is_local })
 end
 
 --- How the command ends after what `run_worker` gave.
@@ -137,11 +128,7 @@ local function conclude(terminal, interrupt, job, decision)
   if decision.raised then return raised(terminal, interrupt, job, decision.raised) end
   if not decision.reason then return decision.code end
   local err = errors.new { kind = "cancelled", message = decision.reason }
-  if not interrupt.control then
-    if terminal.json then terminal:print(output.refusal(job.known, decision.code, err)) end
-    if terminal.jsonl then terminal:print(output.error_event(decision.code, err)) end
-    return decision.code
-  end
+  if not interrupt.control then return results.refuse(terminal, job.known, err, decision.code) end
   interrupt.print_above = nil
   interrupt:say_what_is_left()
   return results.finish(terminal, interrupt.control.state, { reports = job.reports,
@@ -174,14 +161,14 @@ local function print_help(options, terminal)
   local command = require("luafabric.cli.workflow_arguments").add(parser)
   local parts = { command:get_help() }
   if options.file then
-    local definition, err = load_file(options.file)
+    local definition, err = workflow_inputs.load_file(options.file)
     if not definition then
       return results.failure(terminal, { file = options.file }, err)
     end
     table.insert(parts, 1, ("%s: the workflow '%s'\n\n%s\n"):format(options.file, definition.name,
       table.concat(workflow_inputs.help(definition:declared()), "\n")))
   end
-  local text = require("luafabric.cli.terminal").harmless(table.concat(parts, "\n"))
+  local text = terminal_module.harmless(table.concat(parts, "\n"))
   return terminal:print((text:gsub("\n+$", ""))) and exit_codes.ok or exit_codes.failed
 end
 
@@ -192,9 +179,7 @@ function M.run(options, terminal)
   if options.help then return print_help(options, terminal) end
   local job = { known = { file = options.file } }
   local ready, err = prepare(options, job)
-  job.known.workflow = job.definition and job.definition.name
   if not ready then return results.failure(terminal, job.known, err) end
-  for _, hint in ipairs(job.hints) do terminal:say(terminal:faint("note       ") .. hint) end
   return run_job(job, options, terminal)
 end
 

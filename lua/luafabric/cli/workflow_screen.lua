@@ -4,6 +4,7 @@
 
 local core = require "luafabric.core"
 local terminal_module = require "luafabric.cli.terminal"
+local view_text = require "luafabric.view.text"
 
 local M = {}
 
@@ -45,7 +46,8 @@ end
 ---@return string hint
 function M.first_words(state, options)
   local words = require "luafabric.view.words"
-  local title = ("%s: %s"):format(words.run(state), words.count(#state.order, "step"))
+  local title = ("%s: %s"):format(view_text.clean(words.run(state)),
+    words.count(#state.order, "step"))
   local cancel, leave = "SIGTERM", "SIGQUIT"
   if options.has_keys then cancel, leave = "Ctrl-C", "Ctrl-\\" end
   if options.local_dir then
@@ -76,7 +78,11 @@ end
 
 local function draw_until_the_end(self)
   while self.live do
-    local pause = self.live:draw(self.state)
+    local ok, pause = pcall(self.live.draw, self.live, self.state)
+    if not ok then
+      self.drawer = nil -- that is who speaks here: it ends by itself
+      return self:give_up(pause)
+    end
     if type(pause) ~= "number" or pause > SLOWEST then pause = SLOWEST end
     self.changed:wait(pause)
   end
@@ -113,12 +119,10 @@ end
 
 local function warning_line(terminal, event)
   local place = event.path and event.path .. ": " or ""
-  return terminal:careful("warning    ") .. place .. tostring(event.message)
+  return terminal:careful("warning    ") .. view_text.clean(place .. tostring(event.message))
 end
 
---- For every event, once the state has it. Plain.
-function Screen:event(event, state)
-  if self.mode == "nothing" then return end
+local function show(self, event, state)
   if event.type == "run_started" then start(self, state) end
   if self.mode == "live" then
     -- The table has no place for it.
@@ -129,6 +133,22 @@ function Screen:event(event, state)
   if event.type == "run_started" and #(event.inputs or {}) == 0 then return end
   local line = require("luafabric.view.lines").of(event, state)
   if line then self.terminal:say(line) end
+end
+
+--- For every event, once the state has it. Plain. A mistake of ours ends what is shown, and nothing
+--- else.
+function Screen:event(event, state)
+  if self.mode == "nothing" then return end
+  local ok, problem = pcall(show, self, event, state)
+  if not ok then self:give_up(problem) end
+end
+
+--- Nothing is shown any more.
+function Screen:give_up(problem)
+  self.mode = "nothing"
+  pcall(self.finish, self)
+  self.terminal:tell("luafabric: internal error: progress is not shown any more: "
+    .. tostring(problem))
 end
 
 --- Words that stay, above the table where there is one.

@@ -160,6 +160,8 @@ function core.window_size(fd) end
 --- Catches signals: they come as names through one descriptor, until `close` puts the former
 --- handlers back. Raises for an unknown name, for signals that cannot be caught and CHLD, and while
 --- another set of this process is open.
+--- HUP, INT and QUIT are not reported where they were ignored when this process was started (nohup,
+--- jobs in the background of a script).
 ---@param names string[]  1 to 16 of them: "INT", "TERM", …
 ---@return luafabric.Signals
 function core.signals(names) end

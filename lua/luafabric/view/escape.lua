@@ -30,8 +30,9 @@ end
 function M.markdown(value)
   local line = text.clean(value):gsub("[&<>]", named)
   line = line:gsub("[\\`*_%[%]#|~$]", "\\%0")
-  -- GitHub makes links of addresses and of @names by itself.
-  return (line:gsub("://", ":&#8203;//"):gsub("@", "&#64;"))
+  -- GitHub makes links of addresses, @names and #12 by itself; a space of no width breaks them.
+  return (line:gsub("[@#]", "%0&#8203;"):gsub("://", ":&#8203;//"):gsub("([Ww][Ww][Ww])%.",
+    "%1&#8203;."))
 end
 
 --- An address for the inside of Markdown's `(…)`.

@@ -2,8 +2,10 @@
 --- step is a box, an `each` a stacked one, a `switch` a diamond with its branches, and what comes
 --- after it hangs on the point where they meet again. The finally steps stand apart. Pure.
 
+local plan_parts = require "luafabric.view.plan_parts"
 local reference = require "luafabric.workflow.reference"
 local text = require "luafabric.view.text"
+local words = require "luafabric.view.words"
 
 local M = {}
 
@@ -30,8 +32,7 @@ end
 
 local function each_line(step)
   if reference.is(step.items) then return "each of " .. shown(step.items) end
-  local count = #step.items
-  return ("each of %d item%s"):format(count, count == 1 and "" or "s")
+  return "each of " .. words.count(#step.items, "item")
 end
 
 --- What a step waits for, where it is not what steps wait for by default.
@@ -59,17 +60,10 @@ local function label_of(step)
   return lines
 end
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map or {}) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 --- The branches of a switch in a steady order, the default one last.
 local function branches_of(step)
   local list = {}
-  for _, key in ipairs(sorted_keys(step.branches)) do
+  for _, key in ipairs(plan_parts.sorted_keys(step.branches)) do
     list[#list + 1] = { key = key, branch = step.branches[key] }
   end
   if step.default ~= nil then list[#list + 1] = { key = "default", branch = step.default } end

@@ -224,7 +224,9 @@ function M.svg(steps, ids, now)
   end
   draw(columns, ids, now, parts)
   draw(final, ids, now, parts)
-  local width, height = right + MARGIN + 2 * STACK, bottom + MARGIN + 2 * STACK + 8
+  -- A middle of several is no whole number.
+  local width = math.ceil(right + MARGIN + 2 * STACK)
+  local height = math.ceil(bottom + MARGIN + 2 * STACK + 8)
   return ('<svg class="graph" role="img" aria-labelledby="graph-title graph-desc" width="%d" '
     .. 'height="%d" viewBox="0 0 %d %d"><title id="graph-title">Steps and their order</title>'
     .. '<desc id="graph-desc">%s</desc>%s</svg>'):format(width, height, width, height,

@@ -40,7 +40,7 @@ local makers = {}
 function makers.run_started(event)
   local parts = { ("%s started: %s"):format(words.run(event), words.count(#event.steps, "step")) }
   for _, input in ipairs(event.inputs or {}) do
-    parts[#parts + 1] = ("%s=%s"):format(input.name, tostring(input.value))
+    parts[#parts + 1] = ("%s=%s"):format(input.name, words.value(input.value))
   end
   return nil, table.concat(parts, "  ")
 end

@@ -21,6 +21,7 @@ local CLEAR_REST = "\27[K"
 -- is killed leaves a terminal that works.
 local WRAP_OFF, WRAP_ON = "\27[?7l", "\27[?7h"
 local SAVE_PLACE, BACK = "\0277", "\0278"
+-- Likewise: whoever stops us with Ctrl-Z gets a shell with a cursor.
 local HIDE_CURSOR, SHOW_CURSOR = "\27[?25l", "\27[?25h"
 
 local DEFAULT_ROWS, DEFAULT_COLUMNS = 24, 80
@@ -100,11 +101,10 @@ end
 function Live:show(lines, afresh)
   local old = self.lines
   if not afresh and is_same(old, lines) then return end
-  local start = ""
-  if not self.hidden then start, self.hidden = HIDE_CURSOR, true end
+  local start = HIDE_CURSOR
   if afresh then old, start = {}, start .. CLEAR_BELOW end
   self.lines = lines
-  self.write(start .. WRAP_OFF .. changes(old, lines) .. WRAP_ON)
+  self.write(start .. WRAP_OFF .. changes(old, lines) .. WRAP_ON .. SHOW_CURSOR)
 end
 
 --- Puts a line above the frame, for good.
@@ -117,8 +117,8 @@ function Live:print(line)
   self.lines = lines
 end
 
---- Leaves the terminal as it was: the cursor is shown, below the last frame of a run that is given,
---- and where the frame was otherwise. Twice does no harm.
+--- Leaves the terminal as it was, with the cursor below the last frame of a run that is given, and
+--- where the frame was otherwise. Twice does no harm.
 ---@param state luafabric.WorkflowRun|nil
 function Live:finish(state)
   if state then
@@ -129,8 +129,6 @@ function Live:finish(state)
     self.write(CLEAR_BELOW)
   end
   self.lines = {}
-  if self.hidden then self.write(SHOW_CURSOR .. WRAP_ON) end
-  self.hidden = false
 end
 
 return M

@@ -28,8 +28,7 @@ local MOST_REASON = 2000 -- bytes
 local function said(step)
   local outcome = step.outcome or step.phase
   local sign = step.outcome and words.sign(step.outcome) or "·"
-  local word = step.outcome and words.outcome(step.outcome)
-    or ({ pending = "not begun", ready = "waiting", running = "running" })[step.phase]
+  local word = step.outcome and words.outcome(step.outcome) or words.phase(step)
   return ('<span class="said %s">%s %s</span>'):format(html(outcome), sign, html(word))
 end
 
@@ -78,7 +77,7 @@ local function header(state, now)
   local inputs = {}
   for _, input in ipairs(state.inputs or {}) do
     inputs[#inputs + 1] = { input.name, ("<code>%s</code>"):format(
-      html(text.head(tostring(input.value), MOST_ITEM_VALUE))) }
+      html(text.head(words.value(input.value), MOST_ITEM_VALUE))) }
   end
   if #inputs > 0 then out[#out + 1] = "<h2>Inputs</h2>" .. facts_list(inputs) end
   out[#out + 1] = "</header>"
@@ -108,8 +107,9 @@ local function failure_line(step, id)
     reason and ": " .. reason or "", links and " · " .. links or "")
 end
 
-local function failures_box(state, ids)
+local function failures_box(state, ids, problem)
   local list, left_out = {}, 0
+  if problem then list[1] = ("<li>%s</li>"):format(html(text.head(problem, MOST_REASON))) end
   local function add(step, id)
     if #list < MOST_TOLD then
       list[#list + 1] = failure_line(step, id)
@@ -311,6 +311,8 @@ end
 ---@field now number|nil           unix seconds; default: the time of the last event
 ---@field next string|nil          the command to go on with
 ---@field look_options string|nil  what `luafabric notebook` needs too, " --endpoint X"
+---@field is_local boolean|nil     its runs ended with the emulator: there is nothing to look at
+---@field error string|nil         what went wrong beside the steps, or before there were any
 
 --- The report of a run that ended, was detached, or goes on.
 ---@param state luafabric.WorkflowRun
@@ -324,7 +326,7 @@ local function report(state, options)
   local sign = state.outcome and words.sign(state.outcome) .. " " or ""
   return table.concat({
     head(sign .. (summary.headline(state))), "<body>", header(state, now), "<main>",
-    failures_box(state, ids), next_box(state, options), picture(state, ids, now),
+    failures_box(state, ids, options.error), next_box(state, options), picture(state, ids, now),
     timeline(state, ids, now), steps_table(state, ids), warnings_box(state), "</main>",
     ("<footer>luafabric %s</footer>"):format(html(version)), "</body>", "</html>", "",
   }, "\n")

@@ -4,6 +4,7 @@
 local core = require "luafabric.core"
 local escape = require "luafabric.view.escape"
 local rows = require "luafabric.view.rows"
+local summary = require "luafabric.view.summary"
 local text = require "luafabric.view.text"
 local words = require "luafabric.view.words"
 
@@ -85,13 +86,27 @@ local function case(state, step, kind, now)
   return start .. ">\n" .. lines[1] .. "\n  </testcase>"
 end
 
-local function tests(state, now)
+--- The workflow itself as a case, where what it came to is told by none of the others: it was cut
+--- off, left or refused before a step could fail.
+local function workflow_case(state, problem)
+  local outcome = state.outcome or state.detached and "detached" or "running"
+  local message = problem or (summary.headline(state))
+  return ('  <testcase name="%s" classname="%s" time="0">\n    <error message="%s" type="%s"/>\n'
+    .. "  </testcase>"):format(xml(state.workflow or "workflow"), "workflow",
+    xml(one_line(message)), xml(outcome))
+end
+
+local function tests(state, now, problem)
   local list, counts = {}, { failure = 0, error = 0, skipped = 0 }
   for index, path in ipairs(state.order) do
     local step = state.steps[path]
     local kind = verdict(state, step)
     if kind then counts[kind] = counts[kind] + 1 end
     list[index] = case(state, step, kind, now)
+  end
+  local is_told = state.outcome == "succeeded" or counts.failure + counts.error > 0
+  if problem or not is_told then
+    counts.error, list[#list + 1] = counts.error + 1, workflow_case(state, problem)
   end
   return list, counts
 end
@@ -102,7 +117,7 @@ local function properties(state)
       or state.detached and "detached" or "running")) }
   for _, input in ipairs(state.inputs or {}) do
     list[#list + 1] = ('    <property name="%s" value="%s"/>'):format(xml("input." .. input.name),
-      xml(text.head(tostring(input.value), MOST_TEXT)))
+      xml(text.head(words.value(input.value), MOST_TEXT)))
   end
   return "  <properties>\n" .. table.concat(list, "\n") .. "\n  </properties>"
 end
@@ -113,10 +128,10 @@ end
 ---@return string xml
 local function report(state, options)
   local now = options and options.now or state.now or 0
-  local list, counts = tests(state, now)
+  local list, counts = tests(state, now, options and options.error)
   local name, took = xml(state.workflow or "workflow"), seconds(state.started_at,
     state.ended_at or now)
-  local started = core.format_time(math.max(0, state.started_at or 0)):gsub("Z$", "")
+  local started = core.format_time(math.max(0, state.started_at or now)):gsub("Z$", "")
   local numbers = ('tests="%d" failures="%d" errors="%d" skipped="%d" time="%s"'):format(#list,
     counts.failure, counts.error, counts.skipped, took)
   return table.concat({

@@ -20,19 +20,22 @@ local MOST_REASON, MOST_VALUE = 500, 80 -- bytes
 local icons = { succeeded = "✅", skipped = "⏭️", cancelled = "🚫", timed_out = "⏱️", unknown = "❓" }
 
 local function outcome(step)
-  local word = step.outcome and words.outcome(step.outcome)
-    or ({ pending = "not begun", ready = "waiting", running = "running" })[step.phase]
+  local word = step.outcome and words.outcome(step.outcome) or words.phase(step)
   local icon = step.outcome and (icons[step.outcome] or "❌") or "⏳"
   return icon .. " " .. md(word)
 end
+
+local function numbered(sign) return ("&#%d;"):format(sign:byte()) end
 
 local function code(value, most)
   local shown = text.clean(text.head(tostring(value), most))
   local cut = #tostring(value) > most and "…" or ""
   -- A table splits at "|" even inside of code; HTML's <code> takes it escaped.
-  return "<code>" .. escape.html(shown):gsub("|", "&#124;"):gsub("([`*_%[%]\\~$@])", function(sign)
-    return ("&#%d;"):format(sign:byte())
-  end):gsub("://", ":&#47;&#47;") .. cut .. "</code>"
+  shown = escape.html(shown):gsub("|", "&#124;"):gsub("[`*_%[%]\\~$@]", numbered)
+  -- Addresses become links even in there.
+  shown = shown:gsub("&#64;", "%0&#8203;"):gsub("://", ":&#47;&#47;")
+  shown = shown:gsub("[Ww]([Ww][Ww]%.)", "&#119;%1")
+  return "<code>" .. shown .. cut .. "</code>"
 end
 
 local function links(step)
@@ -81,8 +84,9 @@ end
 
 -- ---- the parts ----
 
-local function failures(state)
+local function failures(state, problem)
   local list, left_out = {}, 0
+  if problem then list[1] = "- " .. md(text.head(problem, MOST_REASON)) end
   local function add(step)
     if #list == MOST_TOLD then
       left_out = left_out + 1
@@ -177,7 +181,7 @@ local function report(state, options)
   options = options or {}
   local parts = { title(state, options.now or state.now) }
   local function add(part) if part then parts[#parts + 1] = part end end
-  add(failures(state))
+  add(failures(state, options.error))
   add(next_steps(state, options))
   add(steps_table(state))
   add(all_items(state))

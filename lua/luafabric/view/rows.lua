@@ -1,6 +1,7 @@
 --- What the live table says of one step: sign, name, and the pieces beside it with the names of
 --- their colours. Pure.
 
+local history = require "luafabric.history"
 local text = require "luafabric.view.text"
 local words = require "luafabric.view.words"
 
@@ -21,7 +22,7 @@ local MOST_AFTER = 3 -- names behind "after"
 ---@param step luafabric.StepState
 ---@return boolean
 function M.is_bad(step)
-  return step.phase == "ended" and step.outcome ~= "succeeded" and step.outcome ~= "skipped"
+  return step.phase == "ended" and history.is_failure(step.outcome)
 end
 
 local function add(pieces, piece, tone)

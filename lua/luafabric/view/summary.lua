@@ -8,7 +8,7 @@ local words = require "luafabric.view.words"
 
 local M = {}
 
-local MOST_ITEMS = 10 -- failed items of one `each`; --report has all
+local MOST_ITEMS = 10 -- failed items of one `each`; --report has more
 local MOST_SKIPPED = 10
 local MOST_VALUES = 3 -- exit values of a run that succeeded
 local MOST_NAME = 40 -- columns
@@ -28,7 +28,8 @@ end
 --- How to look at a run of which it is not known whether it is there; mostly the reason says it.
 local function look(step, options)
   local is_said = (words.reason(step) or ""):find("[Ll]ook with")
-  if step.outcome ~= "unknown" or is_said then return nil end
+  local is_unknown = step.outcome == "unknown" or words.under_way(step) == "unknown"
+  if not is_unknown or is_said or options.is_local then return nil end
   local command = advice.list_command(step, options.look_options)
   return command and ("it may or may not run: look with `%s`"):format(command)
 end
@@ -91,10 +92,10 @@ local function left_running(state)
   local list = {}
   for _, path in ipairs(state.order) do
     local step = state.steps[path]
-    local last = step.attempts[#step.attempts]
-    if step.phase == "running" and last and last.state == "submitted" then
-      list[#list + 1] = { step = step, sign = "●", name = text.clean(step.path),
-        outcome = "runs on" }
+    local known = words.under_way(step)
+    if known then
+      list[#list + 1] = { step = step, sign = known == "running" and "●" or "?",
+        name = text.clean(step.path), outcome = known == "running" and "runs on" or "may run" }
     end
   end
   return list
@@ -104,8 +105,8 @@ end
 local function describe(entry, options)
   local step = entry.step
   if step.phase == "running" and not step.items then
-    return { words.span(words.begun_at(step), options.now) }, nil,
-      advice.status_command(step, options.look_options)
+    return { words.span(words.begun_at(step), options.now) }, nil, look(step, options)
+      or advice.status_command(step, options.look_options)
   end
   if step.outcome == "skipped" then return { words.reason(step) }, nil, nil end
   local facts = {}
@@ -177,37 +178,31 @@ end
 -- ---- the last line ----
 
 local count_order = { "succeeded", "failed", "timed_out", "cancelled", "unauthorized", "rejected",
-  "capacity", "throttled", "platform", "deduped", "unknown", "skipped" }
+  "capacity", "throttled", "platform", "deduped", "unknown", "skipped", "running", "waiting",
+  "not begun" }
 
 local function counts_of(state)
-  local counts, going, waiting = {}, 0, 0
+  local counts = {}
   for _, path in ipairs(state.order) do
     local step = state.steps[path]
     if step.kind ~= "item" then
-      if step.outcome then
-        counts[step.outcome] = (counts[step.outcome] or 0) + 1
-      elseif step.phase == "pending" then
-        waiting = waiting + 1
-      else
-        going = going + 1
-      end
+      local what = step.outcome or words.phase(step)
+      counts[what] = (counts[what] or 0) + 1
     end
   end
-  return counts, going, waiting
+  return counts
 end
 
 --- `5 ok, 1 failed, 1 skipped`
 ---@param state luafabric.WorkflowRun
 ---@return string
 function M.counts(state)
-  local counts, going, waiting = counts_of(state)
+  local counts = counts_of(state)
   local parts = {}
   for _, outcome in ipairs(count_order) do
     local word = outcome == "succeeded" and "ok" or words.outcome(outcome)
     if counts[outcome] then parts[#parts + 1] = ("%d %s"):format(counts[outcome], word) end
   end
-  if going > 0 then parts[#parts + 1] = ("%d running"):format(going) end
-  if waiting > 0 then parts[#parts + 1] = ("%d not begun"):format(waiting) end
   return #parts > 0 and table.concat(parts, ", ") or "no steps"
 end
 
@@ -240,7 +235,9 @@ end
 local function exit_values(state, options, lines)
   local followed, shown = {}, 0
   for _, path in ipairs(state.order) do
-    for _, name in ipairs(state.steps[path].after or {}) do followed[name] = true end
+    local step = state.steps[path]
+    -- Those of an item are those of its `each`, which may be thousands of times the same.
+    for _, name in ipairs(step.kind ~= "item" and step.after or {}) do followed[name] = true end
   end
   for _, path in ipairs(state.order) do
     local step = state.steps[path]
@@ -258,6 +255,7 @@ end
 ---@field palette luafabric.Palette|nil
 ---@field next string|nil              the command to go on with
 ---@field look_options string|nil      what `luafabric notebook` needs too, " --endpoint X"
+---@field is_local boolean|nil         its runs ended with the emulator: there is nothing to look at
 
 --- The lines for the end of a run, or for the moment it was detached.
 ---@param state luafabric.WorkflowRun
@@ -268,7 +266,7 @@ function M.lines(state, options)
   for name, value in pairs(options or {}) do set[name] = value end
   local lines = {}
   local entries = failures(state)
-  if state.detached then
+  if not state.outcome then
     for _, entry in ipairs(left_running(state)) do entries[#entries + 1] = entry end
   end
   if state.outcome ~= "succeeded" then

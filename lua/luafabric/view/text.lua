@@ -106,6 +106,15 @@ function M.clean(text)
   return (M.harmless(text):gsub("[\n\t]", " "))
 end
 
+--- A text as one word of a shell's command line.
+---@param text any
+---@return string
+function M.shell_word(text)
+  text = tostring(text)
+  if text:find("^[%w_./:@%%+=,-]+$") then return text end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
 --- The beginning of a text, without a broken character at the cut.
 ---@param text string
 ---@param bytes integer

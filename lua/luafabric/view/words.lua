@@ -3,6 +3,8 @@
 
 local core = require "luafabric.core"
 local duration = require "luafabric.duration"
+local json = require "luafabric.json"
+local types = require "luafabric.types"
 
 local M = {}
 
@@ -38,6 +40,32 @@ local causes = {
   throttled = "quota (429)", capacity = "capacity (430)", network = "Fabric not reached",
   platform = "Fabric's own error",
 }
+
+--- Whether a step that runs waits, for another attempt or for Fabric to take this one.
+---@param step luafabric.StepState
+---@return boolean
+function M.is_waiting(step)
+  if step.phase ~= "running" or step.items then return false end
+  local last = step.attempts[#step.attempts]
+  return step.retry ~= nil or last ~= nil and last.state == "waiting"
+end
+
+--- How far a step is that has not ended.
+---@param step luafabric.StepState
+---@return "not begun"|"waiting"|"running"
+function M.phase(step)
+  if step.phase == "pending" then return "not begun" end
+  return (step.phase == "ready" or M.is_waiting(step)) and "waiting" or "running"
+end
+
+--- A value as a text; objects and lists as JSON.
+---@param value any
+---@return string
+function M.value(value)
+  if types.is(value) then value = value.value end
+  if value == json.null then return "null" end
+  return type(value) == "table" and json.encode(value) or tostring(value)
+end
 
 --- What a submission waits for.
 ---@param cause string
@@ -120,15 +148,15 @@ function M.attempts(step)
 end
 
 local function text_of(value)
-  if value == nil or value == "" then return nil end
-  return tostring(value)
+  if value == nil or value == "" or value == json.null then return nil end
+  return M.value(value)
 end
 
 --- What Fabric said of a failed run: `column day (PARSE_ERROR)`.
 ---@param value any  Fabric's failureReason: a table with errorCode and message, or a text
 ---@return string|nil
 function M.failure_reason(value)
-  if type(value) ~= "table" then return text_of(value) end
+  if type(value) ~= "table" or value == json.null then return text_of(value) end
   local code, message = text_of(value.errorCode), text_of(value.message)
   if code and message and not message:find(code, 1, true) then
     return ("%s (%s)"):format(message, code)
@@ -197,6 +225,43 @@ function M.item_pieces(step)
     pieces[#pieces + 1] = { ("%d running"):format(counts.running) }
   end
   return pieces
+end
+
+--- Whether a step's run is on in Fabric, or may be: "running", or "unknown" while the answer of its
+--- submission is on its way.
+---@param step luafabric.StepState
+---@return "running"|"unknown"|nil
+function M.under_way(step)
+  local last = step.phase == "running" and step.attempts[#step.attempts]
+  if not last then return nil end
+  if last.state == "submitted" then return "running" end
+  return last.state == "intended" and "unknown" or nil
+end
+
+--- The same run without the pages of its attempts: those of an emulator are nowhere.
+---@param state luafabric.WorkflowRun
+---@return luafabric.WorkflowRun
+function M.without_pages(state)
+  local function copy_of(from, changed)
+    for name, value in pairs(from) do
+      if changed[name] == nil then changed[name] = value end
+    end
+    return setmetatable(changed, getmetatable(from))
+  end
+  local steps = {}
+  for path, step in pairs(state.steps) do
+    local attempts = {}
+    for index, attempt in ipairs(step.attempts) do
+      attempts[index] = copy_of(attempt, { links = false })
+    end
+    steps[path] = copy_of(step, { attempts = attempts })
+  end
+  for _, step in pairs(steps) do
+    local items = step.items and {}
+    for index, item in ipairs(step.items or {}) do items[index] = steps[item.path] end
+    step.items = items
+  end
+  return copy_of(state, { steps = steps })
 end
 
 --- The pages of an attempt in Fabric, the one that says most first. Only what is a web address.
