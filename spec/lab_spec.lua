@@ -186,6 +186,7 @@ describe("a lab that was given nonsense", function()
       ["Sales/Duration"] = function() return nil, "5 minutes" end,
       ["Sales/Dot"] = function(_, run) run.fail("capacity") end,
       ["Sales/Word"] = function(_, run) run:fail("succeeded") end,
+      ["Sales/Typo"] = function(_, run) run:fail("platfrom") end,
       ["Sales/Value"] = function() return { n = print } end,
       ["Sales/Wait"] = function() require("luafabric.tasks").sleep(1) end } }
     local function message(notebook)
@@ -195,6 +196,7 @@ describe("a lab that was given nonsense", function()
       message "Duration")
     assert.matches('run:fail%("capacity"%)', message "Dot")
     assert.matches("succeeded is nothing a notebook can end with", message "Word")
+    assert.matches("run:fail: platfrom: did you mean platform%?", message "Typo")
     assert.matches("the exit value: n: ", message "Value")
     assert.is_false(lab:run(one { notebook = "Wait" }):ok())
     assert.equal(0, lab:started("Sales/Word") - 1)

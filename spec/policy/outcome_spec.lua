@@ -1,5 +1,6 @@
 -- What a job instance means for the user who waits for it.
 
+local jobs = require "luafabric.emulator.jobs"
 local policy = require "luafabric.policy.outcome"
 local of_instance = policy.of_instance
 
@@ -19,14 +20,14 @@ local cases = {
   { nil, { status = "InProgress" } },
   { "failed", { status = "Completed", failure_reason = { errorCode = "X" } } },
   { "succeeded", { status = "Completed" } },
+  { "failed", failed("System_Cancelled_Session_Statements_Failed", LIVY) },
+  { "capacity", failed("TooManyRequestsForCapacity", "no room") },
   { "capacity", failed("X", livy_session "[TooManyRequestsForCapacity] This spark job can't be "
     .. "run because you have hit a spark compute or API rate limit.") },
   { "capacity", failed("X", livy_session "Choose a larger capacity SKU. HTTP status code: 430.") },
   { "platform", failed("X", livy_session "Something went wrong. HTTP status code: 503.") },
   { "platform", failed("LivyHttpRequestFailure", "Error name - LivyHttpRequestFailure, Error "
     .. "value - Something went wrong. HTTP status code: 500. Trace ID: 78ecdd22") },
-  { "failed", failed("System_Cancelled_Session_Statements_Failed",
-    "System cancelled the Spark session due to statement execution failures") },
   { "failed", failed("JobInstanceStatusFailed", "Job instance failed without detail error") },
   { "failed", failed("NotFound", "not found") },
   { "failed", failed("Spark_System_ABFS_OperationFailed", "a system error, says its name") },
@@ -59,8 +60,27 @@ describe("the table of outcomes", function()
       failed("X", "the service I called said HTTP status code: 500"),
       failed("System_Something", "unclear"), failed("X", 430), failed(nil, nil),
       failed("LivyHttpRequestFailure", "HTTP status code: 404"),
+      failed("X", "Orders API said: HTTP 430"),
+      failed("X", "child run: TooManyRequestsForCapacity"),
+      failed("X", livy_session "HTTP status code: 4301."),
+      failed("System_Cancelled_Session_Statements_Failed", "HTTP 430: " .. LIVY),
+      failed("System_Cancelled_Session_Statements_Failed", livy_session "HTTP status code: 500"),
     } do
       assert.equal("failed", (of_instance(row)))
+    end
+  end)
+end)
+
+describe("a full capacity", function()
+  it("is told by a text about the session, or by its code", function()
+    for _, reason in ipairs {
+      jobs.capacity_failure,
+      { errorCode = "430" },
+      { message = "InvalidHttpRequestToLivy: [TooManyRequestsForCapacity] This spark job can't be "
+        .. "run because you have hit a spark compute or API rate limit. HTTP status code: 430." },
+      { message = "HTTP Response code 430: This Spark job can't be run because you have hit …" },
+    } do
+      assert.equal("capacity", (of_instance { status = "Failed", failure_reason = reason }))
     end
   end)
 end)

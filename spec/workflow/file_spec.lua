@@ -7,13 +7,10 @@ local shell = require "spec.support.shell"
 
 local HEAD = 'local fabric = require "luafabric"\n'
 
-local scratch, path_before
+local scratch
 
-setup(function() scratch, path_before = shell.scratch(), package.path end)
-teardown(function()
-  shell.remove(scratch)
-  package.path = path_before
-end)
+setup(function() scratch = shell.scratch() end)
+teardown(function() shell.remove(scratch) end)
 
 local function write(name, text)
   local handle = assert(io.open(scratch .. "/" .. name, "wb"))
@@ -60,13 +57,32 @@ describe("a workflow file", function()
       load_text "#!/usr/bin/lua\nreturn x")
   end)
 
-  it("requires what lies beside it, now and when its functions run", function()
-    write("beside_now.lua", "return { notebook = 'Ingest' }")
-    write("beside_later.lua", "return { loose = undefined_global == nil }")
-    -- A module is not held to a workflow's rules.
-    local plan = assert(runs('assert(require("beside_now").notebook == "Ingest")\n'
-      .. 'assert(require("beside_later").loose)'))
-    assert.equal(1, #plan.steps)
+  it("has the line of its own in what Lua's functions raise", function()
+    for text, said in pairs {
+      ["string.rep()"] = "to 'string.rep' %(string expected, got no value%)",
+      ['math.floor("x")'] = "to 'math.floor' %(number expected, got string%)",
+      ['tonumber("1", 99)'] = "to 'tonumber' %(base out of range%)",
+      ["for _ in pairs(nil) do end"] = "pairs: expected a table, got nil",
+      ["for _ in ipairs(nil) do end"] = "ipairs: expected a table, got nil",
+      ["table.concat({ {} })"] = "invalid value %(table%) at index 1 in table for 'concat'",
+      ["next(5)"] = "next: expected a table, got 5",
+      ['os.date("%Y", "x")'] = "to 'os.date' %(number expected, got string%)",
+    } do
+      local _, err = runs(text)
+      assert.matches("^nightly%.lua:3: .*" .. said .. "$", err.message)
+    end
+  end)
+
+  it("walks through its tables in one order", function()
+    assert(runs [[
+      local words, from = {}, { delta = 4, alpha = 1, [3] = "z", [1] = "x", gamma = 3, beta = 2 }
+      for key in pairs(from) do words[#words + 1] = tostring(key) end
+      assert(table.concat(words, " ") == "1 3 alpha beta delta gamma", table.concat(words, " "))
+      local again = {}
+      for key in next, from do again[#again + 1] = tostring(key) end
+      assert(table.concat(again, " ") == table.concat(words, " "))
+      assert(next {} == nil and select("#", pairs {}) > 0)
+    ]])
   end)
 
   it("does not run before its inputs are known", function()
@@ -105,7 +121,7 @@ describe("a workflow file", function()
       for _, n in pairs { a = 3 } do sum = sum + n end
       assert(sum == 6)
     ]])
-    for _, walk in ipairs { "pairs", "ipairs" } do
+    for _, walk in ipairs { "pairs", "ipairs", "next" } do
       local plan, err = runs('local a = flow:notebook("a", { workspace = "W" })\n'
         .. "for _ in " .. walk .. "(a) do end")
       assert.is_nil(plan)

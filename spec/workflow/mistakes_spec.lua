@@ -5,13 +5,10 @@
 local file = require "luafabric.workflow.file"
 local shell = require "spec.support.shell"
 
-local scratch, path_before
+local scratch
 
-setup(function() scratch, path_before = shell.scratch(), package.path end)
-teardown(function()
-  shell.remove(scratch)
-  package.path = path_before
-end)
+setup(function() scratch = shell.scratch() end)
+teardown(function() shell.remove(scratch) end)
 
 local HEAD = 'local fabric = require "luafabric"\n' -- line 1
 
@@ -29,7 +26,8 @@ local function message_of(text)
   local definition, err = file.load(path)
   local plan
   if definition then
-    plan, err = definition:plan { inputs = {}, started_at = 1764000000, run_id = "r" }
+    local inputs = { m = text:find('"m"') and "1" or nil }
+    plan, err = definition:plan { inputs = inputs, started_at = 1764000000, run_id = "r" }
   end
   assert(not plan, "no mistake was found")
   assert.equal("usage", err.kind)
@@ -86,6 +84,30 @@ local cases = {
   { steps 'local nothing\nflow:notebook(nothing.name)',
     'nightly.lua:5: in workflow "nightly": attempt to index ', "" },
 
+  { steps 'for i = 1, 2 do if i == 1 then continue end flow:notebook("x" .. i) end',
+    "nightly.lua:4: this is not Lua: ", "; Lua has no `continue`: put the rest of the loop into "
+      .. "`if not … then … end`" },
+  { steps 'for i = 1, 2 do\nif i == 1 then\ncontinue\nend\nend',
+    "nightly.lua:7: this is not Lua: ", "; Lua has no `continue`: put the rest of the loop into "
+      .. "`if not … then … end`" },
+  { steps 'if flow.name = "x" then flow:notebook("a") end',
+    "nightly.lua:4: this is not Lua: ", "; Lua compares with ==" },
+  { steps 'flow:each("b", { 1 }, { parameters = item => item })',
+    "nightly.lua:4: this is not Lua: ", "; Lua writes function(item) return … end" },
+  { steps 'flow:notebook("a" + 1)', 'nightly.lua:4: in workflow "nightly": attempt to ',
+    "; texts are joined with .." },
+  { steps 'error("no such region\\nand more")',
+    'nightly.lua:4: in workflow "nightly": no such region' },
+  { steps "error({ code = 1 })", "nightly.lua:4: a table was raised, which says nothing: write "
+    .. 'error("what is wrong")' },
+  { HEAD .. "error({ code = 1 })", "nightly.lua:2: a table was raised, which says nothing: write "
+    .. 'error("what is wrong")' },
+  { HEAD .. 'return fabric.workflow("nightly", function(flow) end):run()',
+    "nightly.lua:2: a workflow file returns its workflow, and who loads it runs it: leave out "
+      .. ":run(…)" },
+  { HEAD .. 'return fabric.workflow("nightly", { workspace = "W" }, function(flow) end)',
+    'nightly.lua:2: workflow "nightly": workspace: it belongs in flow:defaults { workspace = … }' },
+
   -- steps
   { steps 'flow.notebook("a")',
     "nightly.lua:4: flow.notebook(…) was called with a dot: write flow:notebook(…)" },
@@ -110,6 +132,10 @@ local cases = {
   { steps 'flow:notebook("a", { retry = { attempts = 3, on = "unknown" } })',
     'nightly.lua:4: step "a": retry.on: unknown cannot be repeated: the run may have started, and '
       .. "a second one would be paid for too" },
+  { steps 'flow:notebook("a", { retry = { attempts = 2, delay = "30s" } })',
+    'nightly.lua:4: step "a": retry.delay: unknown field, did you mean interval?' },
+  { steps 'flow:notebook("a", { retry = { interval = "30s" } })',
+    'nightly.lua:4: step "a": retry: attempts is missing: attempts = 3 is two more tries' },
   { steps 'flow:notebook("a", { max_concurrency = 5 })',
     'nightly.lua:4: step "a": max_concurrency: only flow:each has it, and flow:defaults for the '
       .. "whole workflow" },
@@ -134,7 +160,10 @@ local cases = {
       .. "all others have ended: only a finally step can come after it" },
   { steps(A .. 'flow:notebook("b", { after = a, when = "all_success" })'),
     'nightly.lua:5: step "b": when: "all_success" is none of all_succeeded, all_done, any_failed, '
-      .. "any_succeeded, none_failed" },
+      .. "any_succeeded, none_failed, did you mean all_succeeded?" },
+  { steps(A .. 'flow:notebook("b", { after = a, when = "on_failure" })'),
+    'nightly.lua:5: step "b": when: "on_failure" is none of all_succeeded, all_done, any_failed, '
+      .. "any_succeeded, none_failed, did you mean any_failed?" },
 
   -- references
   { steps(A .. 'flow:notebook("b", { when = a:exit("mode") == "full" })'),
@@ -162,7 +191,53 @@ local cases = {
     'nightly.lua:4: step "a": parameters.failed: flow:failures() is known when the workflow has '
       .. "ended: only a finally step can read it" },
 
+  { steps(A .. 'flow:notebook("b", { parameters = { x = a.exit } })'),
+    'nightly.lua:5: step "b": parameters.x: exit is not called: write step:exit()' },
+  { steps(A .. 'flow:notebook("b", { parameters = { x = a:exit("x").map } })'),
+    'nightly.lua:5: step "b": parameters.x: map is not called: write ref:map(…)' },
+  { steps(A .. 'flow:notebook("b", { parameters = { [a:exit("n")] = 1 } })'),
+    'nightly.lua:5: step "b": parameters: expected names and values, found the key a:exit("n")' },
+  { steps(A .. 'flow:notebook("b", { timeout = a:exit("n") })'),
+    'nightly.lua:5: step "b": timeout: a:exit("n") has no value yet, and this must be known before '
+      .. "the run: give a value, or an input" },
+  { steps(A .. 'flow:notebook("b", { priority = a })'),
+    'nightly.lua:5: step "b": priority: step "a" is no value: use a:exit() for its exit value, or '
+      .. "a:outcome()" },
+  { steps(A .. 'flow:notebook("b", { parameters = { n = tonumber(a:exit("n")) or 0 } })'),
+    'nightly.lua:5: tonumber: a:exit("n") has no value yet: use a:exit("n"):map(tonumber)' },
+  { steps(A .. 'local up = string.upper(a:exit("f"))'),
+    'nightly.lua:5: string.upper: a:exit("f") has no value yet: join it with .., as in "Files/" .. '
+      .. 'a:exit("f"), or use :map(function(value) … end)' },
+  { steps(A .. 'local path = table.concat({ "Files", a:exit("f") }, "/")'),
+    'nightly.lua:5: table.concat: a:exit("f") has no value yet: join it with .., as in "Files/" .. '
+      .. 'a:exit("f"), or use :map(function(value) … end)' },
+  { steps(A .. 'local most = math.floor(a:exit("n"))'),
+    'nightly.lua:5: math.floor: a:exit("n") has no value yet: use a:exit("n"):map(function(value) '
+      .. "… end)" },
+  { steps(A .. "local up = string.upper(a)"),
+    'nightly.lua:5: string.upper: step "a" is no value: its exit value is a:exit()' },
+  { steps(A .. 'local text = fabric.json.encode { k = a:exit("x") }'),
+    'nightly.lua:5: json.encode: a:exit("x") has no value yet: use a:exit("x"):map(function(value) '
+      .. "return fabric.json.encode { name = value } end)" },
+  { steps(A .. 'flow:notebook("b", { after = a, when = a:exit("x"):is("1") and '
+      .. 'a:exit("y"):is("2") })'),
+    'nightly.lua:5: a:exit("x"):is("1") is used nowhere: Lua\'s and, or, if and not cannot look '
+      .. "into a condition, whose value is not there yet: give it as when = …, or several as when "
+      .. "= function(results) … end" },
+
   -- many
+  { steps 'flow:each("b", { notebook = "x", parameters = {} })',
+    'nightly.lua:4: step "b": the list comes before the fields: write flow:each("b", list, '
+      .. "{ … })" },
+  { steps(A .. 'flow:each("b", { parameters = { x = 1 } }, a:exit("l"))'),
+    'nightly.lua:5: step "b": the list comes before the fields: write flow:each("b", list, '
+      .. "{ … })" },
+  { steps(A .. 'flow:each("b", { a, a }, { parameters = function(x) return { x = x } end })'),
+    'nightly.lua:5: step "b": item 1: step "a" is no value: use a:exit() for its exit value, or '
+      .. "a:outcome()" },
+  { steps(A .. 'flow:switch("s", a:exit("n"), { [a:exit("m")] = { notebook = "x" } })'),
+    'nightly.lua:5: step "s": branches: a:exit("m") is no value to match: expected texts, numbers, '
+      .. "booleans" },
   { steps(A .. 'flow:each("b", a, { notebook = "B" })'),
     'nightly.lua:5: step "b": a step is no list of items: use a:exit("name")' },
   { steps 'flow:each("b", { "eu", "us" }, {})',
@@ -181,6 +256,27 @@ local cases = {
     'nightly.lua:5: step "s": branches.full: it names no notebook: give notebook = "…"' },
 
   -- inputs and secrets
+  { steps 'flow:input("n", { default = 5 })',
+    'nightly.lua:4: input "n": default: 5 is no Text: say type = "Integer"' },
+  { steps 'flow:input("n", { type = "bool" })',
+    'nightly.lua:4: input "n": type: "bool" is none of Text, Integer, Number, Boolean, DateTime, '
+      .. "Guid, VariableReference, Automatic, did you mean Boolean?" },
+  { steps 'flow:input("n", { type = "string" })',
+    'nightly.lua:4: input "n": type: "string" is none of Text, Integer, Number, Boolean, DateTime, '
+      .. "Guid, VariableReference, Automatic, did you mean Text?" },
+  { steps 'local n = flow:input("n")\nif n ~= "x" then error("n must be x") end\nflow:input("m")',
+    "nightly.lua: missing input: n (Text): give -P n=…" },
+  { steps 'flow:notebook("b", { parameters = { x = "pw=" .. tostring(fabric.secret("hush")) } })',
+    'nightly.lua:4: step "b": parameters.x holds a secret written into a text by %s or tostring: '
+      .. "join with .. instead, which makes a secret of the whole" },
+  { steps 'local text = fabric.json.encode { k = fabric.secret("hush") }',
+    "nightly.lua:4: json.encode: a secret can be a parameter's value and be joined to text with "
+      .. ".., and nothing else" },
+  { steps('flow:notebook("b", { parameters = { x = fabric.types.automatic { k = '
+      .. 'fabric.secret "hush" } } })'), 'nightly.lua:4: step "b": parameters.x.k: a secret cannot '
+      .. "stand in a typed value: give it as a parameter of its own" },
+  { steps 'flow:input("n", { type = "Integer", secret = true, default = "hush" })',
+    'nightly.lua:4: input "n": default: its value is no Integer' },
   { steps 'flow:input("day", { type = "Date" })\nflow:notebook("a")',
     'nightly.lua:4: input "day": type: "Date" is none of Text, Integer, Number, Boolean, DateTime, '
       .. "Guid, VariableReference, Automatic, did you mean DateTime?" },

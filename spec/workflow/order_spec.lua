@@ -1,4 +1,5 @@
 local definition = require "luafabric.workflow.definition"
+local fabric = require "luafabric"
 local support = require "spec.workflow.support"
 
 local names, plan, refusal = support.names, support.plan, support.refusal
@@ -29,6 +30,19 @@ describe("The order of steps", function()
     assert.same({ "a", "z", "c" }, names(made.by_name.b.after))
     assert.same({ "a" }, names(made.by_name.d.after))
     assert.same({}, made.by_name.e.after)
+  end)
+
+  it("follows `after` first, then the parameters as their names sort", function()
+    local made = plan(function(flow)
+      local steps = {}
+      for _, name in ipairs { "a", "b", "c", "d", "e" } do steps[name] = flow:notebook(name) end
+      flow:notebook("z", { parameters = { p = steps.e:exit(), q = steps.b:exit(),
+        r = steps.d:exit(), s = steps.a:exit() }, after = steps.c })
+      flow:each("m", fabric.matrix { q = steps.b:exit(), p = steps.d:exit(), o = steps.c:exit(),
+        n = steps.e:exit() })
+    end)
+    assert.same({ "c", "e", "b", "d", "a" }, names(made.by_name.z.after))
+    assert.same({ "e", "c", "d", "b" }, names(made.by_name.m.after))
   end)
 
   it("puts every one of several later steps before", function()
@@ -182,7 +196,7 @@ describe("When a step runs", function()
   it("is not decided in the plan: functions are not called", function()
     plan(function(flow)
       local function never() error "called" end
-      local a = flow:notebook("a", { expect = never, retry = { on = never } })
+      local a = flow:notebook("a", { expect = never, retry = { attempts = 2, on = never } })
       flow:notebook("b", { after = a, when = never })
       flow:notebook("c", { when = a:exit():test(never), parameters = { x = a:exit():map(never) } })
       flow:each("d", a:exit(), { parameters = never, label = never, timeout = never })

@@ -1,11 +1,11 @@
 -- A secret goes to Fabric and is seen nowhere else.
 
 local core = require "luafabric.core"
+local fabric = require "luafabric"
+local request = require "luafabric.workflow.request"
 local secret = require "luafabric.workflow.secret"
+local support = require "spec.workflow.support"
 local types = require "luafabric.types"
-
-local KEY = ""
-for byte = 0, 15 do KEY = KEY .. string.char(byte) end
 
 describe("a secret", function()
   it("gives its value to whoever asks for it by name", function()
@@ -32,11 +32,9 @@ describe("a secret", function()
     assert.is_false(secret.is(nil))
   end)
 
-  it("prints as ***, and nothing of it is in the object", function()
+  it("prints as ***, marked as no text, and nothing of it is in the object", function()
     local hidden = secret.new "p4ss"
-    assert.equal("***", tostring(hidden))
-    assert.equal("***", secret.mask(hidden))
-    assert.equal("***", ("%s"):format(tostring(hidden)))
+    assert.equal("<luafabric:***>", tostring(hidden))
     assert.is_nil(next(hidden))
     assert.equal("{}", core.encode_json(hidden))
   end)
@@ -99,18 +97,94 @@ describe("a secret", function()
   end)
 end)
 
-describe("the fingerprint of a secret", function()
-  it("depends on the value and on the key, and not on how the value is typed", function()
-    local digits = secret.fingerprint(secret.new "5", KEY)
-    assert.matches("^%x+$", digits)
-    assert.equal(16, #digits)
-    assert.equal(digits, secret.fingerprint(secret.new(5), KEY))
-    assert.equal(digits, secret.fingerprint(secret.new(types.integer(5)), KEY))
-    assert.not_equal(digits, secret.fingerprint(secret.new "6", KEY))
-    assert.not_equal(digits, secret.fingerprint(secret.new "5", KEY:reverse()))
+describe("A secret in a workflow", function()
+  local plan, refusal, step = support.plan, support.refusal, support.step
+
+  it("makes a secret of an input that is not declared as one", function()
+    local function of(options, given)
+      local made = plan(function(flow)
+        flow:notebook("a", { parameters = { key = flow:input("key", options) } })
+      end, { key = given })
+      assert.equal("***", made.inputs[1].value)
+      assert.is_true(secret.is(made.steps[1].fields.parameters.key))
+      return secret.text(made.steps[1].fields.parameters.key)
+    end
+    assert.equal("hush-hush", of(nil, fabric.secret "hush-hush"))
+    assert.equal("hush-hush", of({ default = fabric.secret "hush-hush" }))
+    assert.equal("given", of({ default = fabric.secret "hush-hush" }, "given"))
   end)
 
-  it("shows as its first eight digits", function()
-    assert.equal("*** (310e0edd)", secret.shown(secret.new "", KEY))
+  it("is not quoted where it is no value of its type", function()
+    assert.equal('input "n": its value is no Integer', refusal(function(flow)
+      flow:input("n", { type = "Integer" })
+    end, { n = fabric.secret "hush-hush" }))
+    assert.equal('input "n": default: its value is no Guid', refusal(function(flow)
+      flow:input("n", { type = "Guid", default = fabric.secret "hush-hush" })
+    end))
+  end)
+
+  it("is not quoted where Fabric's model does not know or take it", function()
+    local long = ("hush-"):rep(40)
+    for _, value in ipairs { "hush-hush", long, "zq7", 'a"b"c' } do
+      local made = plan(function(flow)
+        flow:notebook("a", { compute = fabric.spark { driverMemory = fabric.secret(value) } })
+      end)
+      local said = table.concat(made.warnings, "|")
+      assert.matches("driverMemory: *** is not one of 28g", said, 1, true)
+      assert.is_nil(said:find("hush", 1, true) or said:find("zq7", 1, true))
+    end
+    assert.equal('step "a": executionData.computeConfiguration.driverCores: *** is not one of 4, '
+      .. "8, 16, 32, 64", refusal(function(flow)
+        flow:notebook("a", { compute = fabric.spark { driverCores = fabric.secret(7777) } })
+      end))
+  end)
+
+  it("that a request cannot be built with is told to the engine, and not quoted", function()
+    local made = step(function(flow)
+      flow:each("a", { 1 }, { parameters = function() return { p = fabric.secret "in-here" } end,
+        compute = function() return fabric.spark { driverCores = fabric.secret "hush-hush" } end })
+    end)
+    local built, message, masks = request.build(made, support.view {}, 1, 1)
+    assert.is_nil(built)
+    assert.matches("driverCores: .*%*%*%*", message)
+    assert.is_nil(message:find("hush", 1, true))
+    assert.same({ "in-here", "hush-hush" }, masks)
+  end)
+
+  it("is no notebook's name, and no workspace's, also from a function", function()
+    for _, field in ipairs { "notebook", "workspace" } do
+      local made = step(function(flow)
+        flow:each("a", { 1 }, { parameters = function() return {} end,
+          [field] = function() return "x" .. fabric.secret "hush" end })
+      end)
+      local _, message = request.build(made, support.view {}, 1, 1)
+      assert.equal(field .. ": expected a name or an id, got a secret", message)
+    end
+  end)
+
+  it("that is short is warned of: it is not found in what notebooks say", function()
+    local made = plan(function(flow)
+      flow:notebook("a", { parameters = { long = fabric.secret "hush", short = fabric.secret "zq7",
+        number = fabric.secret(42) } })
+    end)
+    assert.equal(2, #made.warnings)
+    assert.matches('step "a": parameters.number: the secret is too short to be found in what '
+      .. "notebooks say, where it is not masked", made.warnings[1], 1, true)
+    assert.matches("parameters.short", made.warnings[2], 1, true)
+  end)
+
+  it("does not get into a text, a label or a typed value unseen", function()
+    local hidden = fabric.secret "hush"
+    for _, value in ipairs { "pw=" .. tostring(hidden), ("%s"):format(tostring(hidden)),
+      types.automatic { k = hidden }, types.automatic { k = { "x" .. tostring(hidden) } } } do
+      assert.matches("^step \"a\": parameters%.x[%w.]*:? .*secret", refusal(function(flow)
+        flow:notebook("a", { parameters = { x = value } })
+      end))
+      local made = step(function(flow)
+        flow:each("a", { 1 }, { parameters = function() return { x = value } end })
+      end)
+      local _, message = request.build(made, support.view {}, 1, 1)
+      assert.matches("^parameters%.x[%w.]*:? .*secret", message)
+    end
   end)
 end)

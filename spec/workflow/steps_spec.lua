@@ -68,10 +68,21 @@ describe("A step", function()
     local made = step(function(flow)
       flow:notebook("a", { parameters = { key = secret.new "hush" } })
     end)
-    assert.equal("***", tostring(made.fields.parameters.key))
+    assert.equal("hush", secret.reveal(made.fields.parameters.key))
     assert.equal('step "a": notebook: expected a name or an id, got a secret',
       refusal(function(flow) flow:notebook("a", { notebook = secret.new "hush" }) end))
   end)
+
+  it("tells of several mistakes the same one each time: unknown fields, then in one order",
+    function()
+      local function said(fields)
+        return refusal(function(flow) flow:notebook("a", fields) end):match('^step "a": ([%w_.]+)')
+      end
+      assert.equal("qq", said { zz = 1, yy = 1, xx = 1, qq = 1, rr = 1, timeout = "x" })
+      assert.equal("timeout", said { priority = "x", deadline = "x", timeout = "x", retry = 3,
+        may_fail = 1, label = 5 })
+      assert.equal("parameters.b", said { parameters = { f = {}, e = {}, d = {}, c = {}, b = {} } })
+    end)
 
   it("warns that `once` has no effect yet", function()
     local made = plan(function(flow)
@@ -260,6 +271,7 @@ end)
 
 describe("Retry", function()
   local function retry_of(given)
+    given.attempts = given.attempts or 2
     return step(function(flow) flow:notebook("a", { retry = given }) end).retry
   end
 
@@ -295,6 +307,8 @@ describe("Retry", function()
       "retry.attempt: unknown field, did you mean attempts?" },
     ["no attempts"] = { { attempts = 0 },
       "retry.attempts: expected a whole number from 1 to 100, got 0" },
+    ["attempts left out"] = { { on = "transient" },
+      "retry: attempts is missing: attempts = 3 is two more tries" },
     ["half an attempt"] = { { attempts = 1.5 },
       "retry.attempts: expected a whole number from 1 to 100, got 1.5" },
     ["an unknown outcome"] = { { on = "fail" },

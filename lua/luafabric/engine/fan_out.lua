@@ -15,6 +15,8 @@ local function priority_of(engine, step, item, index, path)
   if type(step.priority) ~= "function" then return step.priority end
   local ok, value = pcall(tasks.forbid_waiting, "the function given as `priority`", step.priority,
     item, index)
+  if ok and value == nil then return step.defaults and step.defaults.priority end
+  if ok and value == false then return nil end
   if ok and type(value) == "number" and value == value then return value end
   engine:warn(path, "priority: " .. (ok and "its function returned a " .. type(value)
     .. " instead of a number" or tostring(value)))
@@ -25,7 +27,8 @@ end
 local function sort_by_priority(items, step)
   if type(step.priority) ~= "function" then return end
   table.sort(items, function(a, b)
-    if a.priority ~= b.priority then return a.priority > b.priority end
+    local first, second = a.priority or 0, b.priority or 0
+    if first ~= second then return first > second end
     return a.index < b.index
   end)
 end

@@ -3,12 +3,13 @@
 --- tells two secrets apart without telling either.
 
 local core = require "luafabric.core"
+local secret = require "luafabric.workflow.secret"
 
 local M = {}
 
-local MASK = "***"
+local MASK = secret.MASK
 -- Shorter ones would be found everywhere; as the value of a parameter they are masked all the same.
-local SHORTEST = 4
+local SHORTEST = secret.SHORTEST
 
 local Masks = {}
 Masks.__index = Masks
@@ -38,15 +39,15 @@ function Masks:add(texts)
   end)
 end
 
-local function replace(text, secret, shown)
-  local from, to = text:find(secret, 1, true)
+local function replace(text, sought, shown)
+  local from, to = text:find(sought, 1, true)
   if not from then return text end
   local parts, position = {}, 1
   while from do
     parts[#parts + 1] = text:sub(position, from - 1)
     parts[#parts + 1] = shown
     position = to + 1
-    from, to = text:find(secret, position, true)
+    from, to = text:find(sought, position, true)
   end
   parts[#parts + 1] = text:sub(position)
   return table.concat(parts)
@@ -56,10 +57,10 @@ end
 ---@param text string
 ---@return string
 function Masks:text(text)
-  for _, secret in ipairs(self.list) do
-    if #secret.text >= SHORTEST then
-      text = replace(text, secret.text, MASK)
-      if secret.escaped ~= secret.text then text = replace(text, secret.escaped, MASK) end
+  for _, entry in ipairs(self.list) do
+    if #entry.text >= SHORTEST then
+      text = replace(text, entry.text, MASK)
+      if entry.escaped ~= entry.text then text = replace(text, entry.escaped, MASK) end
     end
   end
   return text

@@ -35,6 +35,9 @@ local statuses = { cancelled = "Cancelled", deduped = "Deduped" }
 -- What Fabric says of a statement that raised.
 local RAISED = "System_Cancelled_Session_Statements_Failed"
 
+-- What a notebook can end with, beside the error codes of Fabric.
+local words = { "failed", "capacity", "platform", "cancelled", "deduped" }
+
 -- Outcomes that no notebook can bring about; whatever is not here is an error code of Fabric.
 local impossible = { succeeded = true, timed_out = true, rejected = true, unauthorized = true,
   throttled = true, unknown = true, skipped = true }
@@ -68,6 +71,8 @@ function Run:fail(what, message, seconds)
     misuse(("run:fail: %s is nothing a notebook can end with; give failed, capacity, platform, "
       .. "cancelled, deduped, or an error code of Fabric"):format(tostring(what)))
   end
+  local near = nearest.find(what, words, 1)[1]
+  if near and near ~= what then misuse(("run:fail: %s: did you mean %s?"):format(what, near)) end
   error(setmetatable({ result = failure(what, message), seconds = seconds }, Ending), 0)
 end
 

@@ -16,6 +16,10 @@ local M = {}
 ---  published client only
 ---@field source string
 
+-- How Fabric says that there was no session to run in.
+local NO_SESSION = { "[Ff]ailed to create [%a ]*session", "[Ss]ession creation failed",
+  "[Ll]ivy session [%a ]*failed", "[Ss]park job can't be run" }
+
 --- The first row that fits decides.
 ---@type luafabric.OutcomeRow[]
 M.rows = {
@@ -28,13 +32,20 @@ M.rows = {
   { status = "Completed", outcome = "succeeded", seen = "recorded",
     source = "fabric-cli, test_run_job_notebook" },
 
+  -- An uncaught exception in a cell. The system cancels the session, but the notebook is the cause,
+  -- whatever its text says: it may quote a 430 or a 500 of a service that the notebook called.
+  { status = "Failed", texts = { "^System_Cancelled_Session_Statements_Failed$" },
+    outcome = "failed", seen = "reported", source = "many; it has no traceback" },
+
   -- A full capacity shows as a 202 and then as a failed run whose reason carries the 430. It never
-  -- began, whatever isRetriable says.
-  { status = "Failed", texts = { "TooManyRequestsForCapacity" }, outcome = "capacity",
-    seen = "reported", source = "microsoft/fabric-toolbox issue 416, and others" },
-  { status = "Failed", texts = { "[Rr]esponse code:? 430", "[Ss]tatus code:? 430", "HTTP 430",
-    "^430$" }, outcome = "capacity", seen = "reported",
-    source = "microsoft/fabric-toolbox issue 416; the same without its code" },
+  -- began, whatever isRetriable says. The number alone may be another service's.
+  { status = "Failed", texts = { "^TooManyRequestsForCapacity$", "^430$" }, outcome = "capacity",
+    seen = "reported", source = "microsoft/fabric-toolbox issue 416: as its code" },
+  { status = "Failed", texts = NO_SESSION, also = "TooManyRequestsForCapacity",
+    outcome = "capacity", seen = "reported",
+    source = "microsoft/fabric-toolbox issue 416, and others" },
+  { status = "Failed", texts = NO_SESSION, also = "%a:? 430%f[%D]", outcome = "capacity",
+    seen = "reported", source = "microsoft/fabric-toolbox issue 416; the same without its code" },
 
   -- The session was not to be had since a server of Fabric broke; no cell was run, or no answer of
   -- one came back. With any other HTTP status it may be the user's own settings.
@@ -44,9 +55,6 @@ M.rows = {
   { status = "Failed", texts = { "LivyHttpRequestFailure" }, also = "HTTP [%a ]*code:? 5%d%d",
     outcome = "platform", seen = "reported", source = "GT-Analytics/fuam-basic issue 46" },
 
-  -- An uncaught exception in a cell. The system cancels the session, but the notebook is the cause.
-  { status = "Failed", texts = { "^System_Cancelled_Session_Statements_Failed$" },
-    outcome = "failed", seen = "reported", source = "many; it has no traceback" },
   { status = "Failed", texts = { "^JobInstanceStatusFailed$" }, outcome = "failed",
     seen = "recorded", source = "fabric-cli, test_job_run_exits_with_code_1" },
   -- One client reads on where these come soon after the submit. That nothing ran is not known, so

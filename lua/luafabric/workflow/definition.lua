@@ -1,12 +1,14 @@
 --- A workflow as it is defined: a name, options of the whole, and the function that declares its
 --- steps, which is called once a run, with the inputs known. Pure.
 
+local condition = require "luafabric.workflow.condition"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
 local fields = require "luafabric.workflow.fields"
 local flow_module = require "luafabric.workflow.flow"
 local inputs = require "luafabric.workflow.inputs"
 local mistake = require "luafabric.workflow.mistake"
+local ordered = require "luafabric.workflow.ordered"
 local plan_module = require "luafabric.workflow.plan"
 local tasks = require "luafabric.tasks"
 
@@ -35,10 +37,11 @@ local function refuse(definition, message)
 end
 
 local function read_options(definition, options)
-  for name in pairs(options) do
+  for name in ordered.pairs(options) do
     if not known[name] then
-      refuse(definition, ("%s: unknown option%s"):format(tostring(name),
-        mistake.suggest(name, known)))
+      refuse(definition, fields.is_default(name)
+        and ("%s: it belongs in flow:defaults { %s = … }"):format(name, name)
+        or ("%s: unknown option%s"):format(tostring(name), mistake.suggest(name, known)))
     end
   end
   if options.timeout ~= nil then
@@ -102,10 +105,11 @@ end
 -- ---- what is made of it ----
 
 local function declare(definition, given)
+  -- A whole second, as os.date wants it.
   local flow, state = flow_module.new { name = definition.name, run_id = given.run_id or "plan",
-    started_at = given.started_at or 0, inputs = given.inputs or {} }
-  local ok, problem = pcall(tasks.forbid_waiting, ('the function of workflow "%s"'):format(
-    definition.name), definition.fn, flow)
+    started_at = math.floor(given.started_at or 0), inputs = given.inputs or {} }
+  local ok, problem = condition.recording(state.conditions, pcall, tasks.forbid_waiting,
+    ('the function of workflow "%s"'):format(definition.name), mistake.placed(definition.fn), flow)
   state.closed = true
   if ok then return state end
   if errors.is(problem) then return state, problem end
@@ -120,22 +124,41 @@ local function finish(definition, state)
   error(plan, 0)
 end
 
+local function make_plan(definition, given)
+  local state, problem = declare(definition, given)
+  -- Where inputs are missing, what was raised later came from a sample in their place.
+  local message = (#state.missing > 0 or not problem)
+    and inputs.check(state, problem ~= nil)
+  if message then return nil, mistake.new(("%s: %s"):format(definition.source, message)) end
+  if problem then return nil, problem end
+  if definition.deadline_text then
+    state.deadline, message = fields.deadline(definition.deadline_text, state.started_at)
+    if not state.deadline then
+      return nil, mistake.new(("%s: %s"):format(definition.place, message))
+    end
+  end
+  return finish(definition, state)
+end
+
+-- While a plan is made nearly all that is made stays, and walking it again and again is a third of
+-- the time of a large one: the collector waits longer until it is done.
+local PATIENT = 1000 -- percent; Lua's own is 200
+
+local function with_a_patient_collector(fn, ...)
+  local is_known, before = pcall(collectgarbage, "setpause", PATIENT)
+  local ok, plan, err = pcall(fn, ...)
+  if is_known then collectgarbage("setpause", before) end
+  if not ok then error(plan, 0) end
+  return plan, err
+end
+
 --- Calls the function and checks everything that can be known before a run.
 ---@param given { inputs: table<string, any>|nil, started_at: number|nil, run_id: string|nil }
 ---  inputs: texts, typed or plain values; started_at: unix seconds
 ---@return luafabric.workflow.Plan|nil plan
 ---@return luafabric.Error|nil err  kind "usage"
 function Definition:plan(given)
-  local state, problem = declare(self, given or {})
-  -- Where inputs are missing, what was raised later came from a sample in their place.
-  local message = (#state.missing > 0 or not problem) and inputs.check(state)
-  if message then return nil, mistake.new(("%s: %s"):format(self.source, message)) end
-  if problem then return nil, problem end
-  if self.deadline_text then
-    state.deadline, message = fields.deadline(self.deadline_text, state.started_at)
-    if not state.deadline then return nil, mistake.new(("%s: %s"):format(self.place, message)) end
-  end
-  return finish(self, state)
+  return with_a_patient_collector(make_plan, self, given or {})
 end
 
 --- The inputs it declares, in order.

@@ -67,7 +67,7 @@ end
 local function add_one(step, value, place)
   if handle.is(value) then return M.add(step, handle.step(value)) end
   if type(value) == "string" then
-    if reference.is_marked(value) then
+    if mistake.is_marked(value) then
       refuse(step, place .. "a step was written into a text: give the step itself")
     end
     -- Names wait until all steps are there; they may be declared later.

@@ -2,7 +2,9 @@
 --- would let pass. A name that nobody defined, a global by accident, and what would give another
 --- plan for the same inputs (the time, chance) are errors that name the line and the way out.
 
+local libraries = require "luafabric.workflow.libraries"
 local nearest = require "luafabric.nearest"
+local neighbours = require "luafabric.workflow.neighbours"
 
 local M = {}
 
@@ -77,70 +79,15 @@ local function refuse_assignment(_, name, value)
     :format(shown, example), 2)
 end
 
--- A library as it is, but for some of its functions.
-local function changed(library, changes)
-  local copy = {}
-  for name, value in pairs(library) do copy[name] = value end
-  for name, value in pairs(changes) do copy[name] = value end
-  return copy
-end
-
-local function refuse(what, advice)
-  return function()
-    error(("%s would give another plan each time; %s"):format(what, advice), 2)
-  end
-end
-
-local STARTED = "use flow.started_at, the time at which the run started"
-
-local function steady_os()
-  return changed(os, {
-    time = function(time, ...)
-      if time ~= nil then return os.time(time, ...) end
-      error("os.time() would give another plan each time; " .. STARTED, 2)
-    end,
-    date = function(format, time)
-      if time ~= nil then return os.date(format, time) end
-      error("os.date without a time would give another plan each time; "
-        .. "use os.date(format, flow.started_at)", 2)
-    end,
-    clock = refuse("os.clock()", STARTED),
-    exit = function() error("os.exit would end the whole command; use error(message)", 2) end,
-  })
-end
-
-local function steady_math()
-  local advice = "use flow.run_id, or an input"
-  return changed(math, { random = refuse("math.random", advice),
-    randomseed = refuse("math.randomseed", advice) })
-end
-
---- `pairs` or `ipairs`, which also on Luas without __pairs says of a reference or a step that its
---- value is not there yet, where it would find nothing, or our own fields.
-local function walker(walk)
-  return function(value, ...)
-    local meta = type(value) == "table" and getmetatable(value)
-    local trap = type(meta) == "table" and rawget(meta, "__pairs")
-    if trap and tostring(rawget(meta, "__name")):find("^luafabric%.") then trap(value) end
-    return walk(value, ...)
-  end
-end
-
 -- What a workflow file may want of luafabric, for "did you mean".
 M.offered = { "workflow", "matrix", "months", "days", "secret", "types", "spark", "jupyter",
   "data_warehouse", "json", "null", "array", "duration", "errors" }
 
---- `require`, which gives of luafabric a view that knows a slip when it is asked for one.
-local function require_strictly(name)
-  local found, module = pcall(require, name)
-  if not found and tostring(module):match("^[^\n]-module '([^']+)' not found") == name then
-    error(("there is no module '%s', neither beside the file nor where Lua looks"):format(name), 2)
-  end
-  if not found then error(module, 0) end
-  if name ~= "luafabric" then return module end
-  return setmetatable({}, {
+--- luafabric as a file has it: a view that knows a slip when it is asked for one.
+local function view_of(fabric)
+  return setmetatable({ json = libraries.json }, {
     __index = function(_, field)
-      local value = module[field]
+      local value = fabric[field]
       if value ~= nil then return value end
       local near = nearest.find(tostring(field), M.offered, 1)[1]
       error(("fabric has no `%s`%s"):format(tostring(field),
@@ -151,13 +98,11 @@ local function require_strictly(name)
 end
 
 --- A new environment for one file.
+---@param folder string  the file's, "" or with a / at its end
 ---@return table
-function M.new()
-  local base = _G
-  local own = { os = steady_os(), math = steady_math(), pairs = walker(pairs),
-    ipairs = walker(ipairs), require = require_strictly }
-  local environment = {}
-  own._G = environment
+function M.new(folder)
+  local base, own, environment = _G, libraries.new(), {}
+  own._G, own.require = environment, neighbours.requirer(folder, environment, view_of)
   return setmetatable(environment, {
     __index = function(_, name)
       local value = own[name]

@@ -3,6 +3,7 @@
 
 local json = require "luafabric.json"
 local mistake = require "luafabric.workflow.mistake"
+local node_module = require "luafabric.workflow.node"
 local reference = require "luafabric.workflow.reference"
 local tasks = require "luafabric.tasks"
 local types = require "luafabric.types"
@@ -66,20 +67,20 @@ end
 local function no_value(node, result)
   local step = node.step
   if result == nil then
-    return { message = ("%s: step \"%s\" has not ended"):format(reference.describe_node(node),
+    return { message = ("%s: step \"%s\" has not ended"):format(node_module.describe(node),
       step.name), step = step.name, fatal = true }
   end
   if result.outcome == "skipped" then
     local by_condition = result.skipped == "condition"
     return { step = step.name, cause = by_condition and "condition" or "failed",
       message = ("%s: step \"%s\" was skipped%s, so it has no exit value; :default(…) gives one")
-        :format(reference.describe_node(node), step.name,
+        :format(node_module.describe(node), step.name,
           result.skipped and (" (%s)"):format(result.skipped) or "") }
   end
   if result.outcome ~= "succeeded" then
     return { step = step.name, cause = "failed",
       message = ("%s: step \"%s\" ended as %s, so it has no exit value; :default(…) gives one")
-        :format(reference.describe_node(node), step.name, tostring(result.outcome)) }
+        :format(node_module.describe(node), step.name, tostring(result.outcome)) }
   end
   return nil
 end
@@ -88,29 +89,31 @@ end
 local function part(node, text, name)
   if text == nil then
     return nil, { step = node.step.name,
-      message = ("%s: \"%s\" gave no exit value"):format(reference.describe_node(node), name) }
+      message = ("%s: \"%s\" gave no exit value"):format(node_module.describe(node), name) }
   end
   if not node.path then return text end
   local value, message, fatal = M.decode(text, node.path)
   if value ~= nil then return value end
   return nil, { step = node.step.name, fatal = fatal,
-    message = ("%s: in the exit value of \"%s\", %s"):format(reference.describe_node(node), name,
+    message = ("%s: in the exit value of \"%s\", %s"):format(node_module.describe(node), name,
       message) }
 end
 
 -- A list in item order, null (or the default) where an item has no value.
 local function of_items(node, result, default)
   local list = json.array {}
-  local instead = default and default.value
-  if not default then instead = json.null end
+  local function instead()
+    if not default then return json.null end
+    return node_module.copy(default.value)
+  end
   for index, item in ipairs(result.items) do
     if item.outcome ~= "succeeded" then
-      list[index] = instead
+      list[index] = instead()
     else
       local value, problem = part(node, item.exit_value,
         ("%s[%s]"):format(node.step.name, tostring(item.label)))
       if value == nil and (not default or problem.fatal) then return nil, problem end
-      if value == nil then value = instead end
+      if value == nil then value = instead() end
       list[index] = value
     end
   end
@@ -141,7 +144,8 @@ function evaluators.default(node, view)
   if value ~= nil then return value end
   if problem.fatal then return nil, problem end
   if value_module.is(node.value) then return tostring(node.value) end
-  return types.is(node.value) and node.value.value or node.value
+  if types.is(node.value) then return node.value.value end
+  return node_module.copy(node.value)
 end
 
 -- ---- outcomes ----
@@ -182,10 +186,17 @@ local function plain(value)
   return value
 end
 
+-- As JSON gives it: the number of one whose digits were given.
+local function comparable(given)
+  local value = plain(given)
+  local is_number = types.is(given) and (given.type == "Integer" or given.type == "Number")
+  return is_number and type(value) == "string" and json.decode(value) or value
+end
+
 evaluators["is"] = function(node, view)
   local value, problem = evaluate(node.of, view)
   if value == nil then return nil, problem end
-  return value == plain(node.value)
+  return value == comparable(node.value)
 end
 
 local function call(node, view, what)
@@ -195,7 +206,7 @@ local function call(node, view, what)
     node.fn, value)
   if ok then return true, result end
   return nil, { fatal = true, message = mistake.caught(result,
-    ("in the function given to %s:%s: "):format(reference.describe_node(node.of), what)) }
+    ("in the function given to %s:%s: "):format(node_module.describe(node.of), what)) }
 end
 
 function evaluators.test(node, view)
@@ -203,7 +214,7 @@ function evaluators.test(node, view)
   if not ok then return nil, result end
   if type(result) == "boolean" then return result end
   return nil, { fatal = true, message = ("%s: the function must return true or false, it returned "
-    .. "%s"):format(reference.describe_node(node), mistake.show(result)) }
+    .. "%s"):format(node_module.describe(node), mistake.show(result)) }
 end
 
 function evaluators.map(node, view)
@@ -211,14 +222,16 @@ function evaluators.map(node, view)
   if not ok then return nil, result end
   if result == nil or result == json.null then
     return nil, { step = node.steps[1] and node.steps[1].name,
-      message = ("%s: the function returned %s"):format(reference.describe_node(node),
+      message = ("%s: the function returned %s"):format(node_module.describe(node),
         tostring(result)) }
   end
   local kind = type(result)
   if kind == "function" or kind == "userdata" or kind == "thread" or reference.is(result) then
     return nil, { fatal = true, message = ("%s: the function must return a value, it returned a %s")
-      :format(reference.describe_node(node), reference.is(result) and "reference" or kind) }
+      :format(node_module.describe(node), reference.is(result) and "reference" or kind) }
   end
+  -- A function that collects and found nothing meant a list.
+  if kind == "table" and next(result) == nil then return json.array {} end
   return result
 end
 
@@ -243,7 +256,7 @@ function evaluators.concat(node, view)
     end
     local text, message = M.text(value)
     if not text then
-      return nil, { fatal = true, message = reference.describe_node(node) .. ": " .. message }
+      return nil, { fatal = true, message = node_module.describe(node) .. ": " .. message }
     end
     texts[index] = text
   end

@@ -2,6 +2,7 @@
 --- checked where it is given, read into what the plan holds, and its references become
 --- dependencies. Pure.
 
+local condition = require "luafabric.workflow.condition"
 local deadline = require "luafabric.workflow.deadline"
 local dependencies = require "luafabric.workflow.dependencies"
 local duration = require "luafabric.duration"
@@ -9,6 +10,7 @@ local field_value = require "luafabric.workflow.field_value"
 local handle = require "luafabric.workflow.handle"
 local mistake = require "luafabric.workflow.mistake"
 local reference = require "luafabric.workflow.reference"
+local ordered = require "luafabric.workflow.ordered"
 local retry = require "luafabric.workflow.retry"
 local secret = require "luafabric.workflow.secret"
 local types = require "luafabric.types"
@@ -18,7 +20,6 @@ local when = require "luafabric.workflow.when"
 local M = {}
 
 local is_special, refuse = field_value.is_special, field_value.refuse
-local check_text, refuse_handle = field_value.check_text, field_value.refuse_handle
 local read_reference, read_value = field_value.read_reference, field_value.read
 
 local EQUAL = "on a reference, == is false at once, before any step has run: write "
@@ -34,6 +35,11 @@ local function is_item_function(subject, given, field)
     .. "each item")
 end
 
+local function check_text(subject, text, field)
+  local message = field_value.text_problem(text, field)
+  if message then refuse(subject, message) end
+end
+
 -- ---- the readers, one a field: (subject, given, field) -> what is kept ----
 
 local readers = {}
@@ -44,7 +50,7 @@ local function name_reader(subject, given, field)
     check_text(subject, given, field)
     return given
   end
-  if handle.is(given) then refuse_handle(subject, given, field) end
+  if handle.is(given) then refuse(subject, field_value.handle_problem(given, field)) end
   if reference.is(given) then
     read_reference(subject, given, field)
     return given
@@ -61,16 +67,16 @@ function readers.parameters(subject, given)
   if type(given) ~= "table" or types.is(given) or secret.is(given) or value_module.is(given) then
     refuse(subject, "parameters: expected a table of names and values, got " .. mistake.show(given))
   end
-  if handle.is(given) then refuse_handle(subject, given, "parameters") end
+  if handle.is(given) then refuse(subject, field_value.handle_problem(given, "parameters")) end
   if reference.is(given) then
     refuse(subject, ("parameters: expected a table of names and values, got a reference: write "
       .. "parameters = { name = %s }"):format(reference.describe(given)))
   end
   local own = {}
-  for name, value in pairs(given) do
+  for name, value in ordered.pairs(given) do
     if type(name) ~= "string" or name == "" then
       refuse(subject, ("parameters: expected names and values, found the key %s"):format(
-        mistake.show(name)))
+        reference.is(name) and reference.describe(name) or mistake.show(name)))
     end
     local path = "parameters." .. name
     own[name] = read_value(subject, value, path, 1)
@@ -235,20 +241,47 @@ end
 
 -- ---- which fields go where ----
 
+local function words(text)
+  local list = {}
+  for word in text:gmatch("%S+") do list[#list + 1] = word end
+  return list
+end
+
 local function set(names)
   local found = {}
-  for name in names:gmatch("%S+") do found[name] = true end
+  for _, name in ipairs(words(names)) do found[name] = true end
   return found
 end
 
 local run = "notebook workspace parameters compute timeout deadline on_deadline retry expect "
   .. "exclusive tag once "
-local step = run .. "after when may_fail priority label "
+local step = "after when " .. run .. "may_fail priority label "
+
+-- They are read in this order, so that the first mistake, and what a step waits for, do not change
+-- from one process to the next.
+local in_order = words(step .. "max_concurrency tolerate")
 
 local known = {
   notebook = set(step), switch = set(step), each = set(step .. "max_concurrency tolerate"),
   branch = set(run), defaults = set(run .. "may_fail priority max_concurrency tolerate"),
 }
+
+--- Whether flow:defaults takes it.
+---@param field any
+---@return boolean
+function M.is_default(field)
+  return known.defaults[field] == true
+end
+
+--- Whether a table has fields of an `each`.
+---@param given table
+---@return boolean
+function M.of_each(given)
+  for name in pairs(given) do
+    if known.each[name] then return true end
+  end
+  return false
+end
 
 local elsewhere = {
   max_concurrency = "only flow:each has it, and flow:defaults for the whole workflow",
@@ -290,6 +323,52 @@ local function check_given(subject, given)
   end
 end
 
+-- How many fields there are, and one of them, once all are known ones.
+local function check_names(subject, given, place)
+  local allowed, count, last = known[place], 0, nil
+  for field in next, given do
+    if not allowed[field] then
+      for _, name in ipairs(ordered.keys(given)) do
+        if not allowed[name] then refuse_unknown(subject, name, place) end
+      end
+    end
+    count, last = count + 1, field
+  end
+  return count, last
+end
+
+-- Fields in which a reference has a meaning, or a message of its own.
+local takes_reference = { notebook = true, workspace = true, parameters = true, compute = true,
+  after = true, when = true, expect = true }
+
+local function check_known(subject, field, value)
+  if reference.is(value) then
+    refuse(subject, ("%s: %s has no value yet, and this must be known before the run: give a "
+      .. "value, or an input"):format(field, reference.describe(value)))
+  end
+  if handle.is(value) then refuse(subject, field_value.handle_problem(value, field)) end
+  if secret.is(value) then
+    refuse(subject, field .. ": got a secret, which can be the value of a parameter")
+  end
+end
+
+local function read_field(subject, field, value)
+  local kind = type(value)
+  if kind == "table" and not takes_reference[field] then check_known(subject, field, value) end
+  if kind == "function" then condition.use_in_function(value) end
+  local kept = value
+  if value ~= false or stays_false[field] then
+    kept = readers[field](subject, value, field)
+  else
+    subject.removes = true
+  end
+  if in_fields[field] then
+    subject.fields[field] = kept
+  elseif field ~= "after" then
+    subject[field] = kept
+  end
+end
+
 --- Reads what the user gave into the subject. `false` removes what the defaults say: it is kept as
 --- false until they are known.
 ---@param subject table  with `fields`, `place`, and an `owner` (a branch: its step's)
@@ -297,20 +376,11 @@ end
 ---@param place "notebook"|"each"|"switch"|"branch"|"defaults"
 function M.read(subject, given, place)
   check_given(subject, given)
-  local allowed = known[place]
-  for field, value in pairs(given) do
-    if not allowed[field] then refuse_unknown(subject, field, place) end
-    local kept = value
-    if value ~= false or stays_false[field] then
-      kept = readers[field](subject, value, field)
-    else
-      subject.removes = true
-    end
-    if in_fields[field] then
-      subject.fields[field] = kept
-    elseif field ~= "after" then
-      subject[field] = kept
-    end
+  local count, last = check_names(subject, given, place)
+  if count == 1 then return read_field(subject, last, given[last]) end
+  for index = 1, #in_order do
+    local field = in_order[index]
+    if given[field] ~= nil then read_field(subject, field, given[field]) end
   end
 end
 

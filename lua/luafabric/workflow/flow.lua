@@ -9,6 +9,7 @@ local inputs = require "luafabric.workflow.inputs"
 local items = require "luafabric.workflow.items"
 local json = require "luafabric.json"
 local mistake = require "luafabric.workflow.mistake"
+local ordered = require "luafabric.workflow.ordered"
 local reference = require "luafabric.workflow.reference"
 local secret = require "luafabric.workflow.secret"
 local types = require "luafabric.types"
@@ -53,9 +54,8 @@ local function check_name(state, name, place, method)
     mistake.raise(place, ("flow:%s: %s is no name for a step: it has to be a text without control "
       .. "characters, [ and ]"):format(method, mistake.show(name)))
   end
-  if reference.is_marked(name) then
-    mistake.raise(place, ("flow:%s: the name holds a reference, whose value is not there yet")
-      :format(method))
+  if mistake.is_marked(name) then
+    mistake.raise(place, ("flow:%s: the name holds a reference or a secret"):format(method))
   end
   if other then
     mistake.raise(place, ("two steps are named \"%s\"; the other is at %s"):format(name,
@@ -76,6 +76,7 @@ end
 ---@field fields table  notebook, workspace, parameters, compute
 ---@field owner table   the flow's state: steps of other workflows are told apart by it
 ---@field item_functions boolean|nil  each: some field is a function of the item
+---@field defaults table|nil  with such a function: what holds where it returns nothing
 ---@field items any[]|luafabric.Reference|nil
 ---@field branches table<string, table|false>|nil
 
@@ -117,13 +118,22 @@ end
 
 -- ---- each ----
 
+-- The fields in the place of the list.
+local function check_swapped(step, list, given)
+  if type(list) ~= "table" or getmetatable(list) ~= nil or list[1] ~= nil then return end
+  if reference.is(given) or type(given) == "table" and given[1] ~= nil or fields.of_each(list) then
+    field_value.refuse(step, ("the list comes before the fields: write flow:each(\"%s\", list, "
+      .. "{ … })"):format(step.name))
+  end
+end
+
 local function read_items(step, given)
   if handle.is(given) then
     local word = handle.word(handle.step(given))
     field_value.refuse(step, ("a step is no list of items: use %s:exit(\"name\")"):format(word))
   end
   if reference.is(given) then
-    field_value.read_reference(step, given, step.kind == "each" and "items" or "on")
+    field_value.read_reference(step, given, "items")
     return given
   end
   if type(given) ~= "table" or field_value.is_special(given) then
@@ -143,6 +153,7 @@ end
 function methods:each(name, list, given)
   local state = own(self, "each")
   local step = declare(state, name, "each", mistake.place(2), "each")
+  check_swapped(step, list, given)
   step.items = read_items(step, list)
   if given ~= nil then fields.read(step, given, "each") end
   if not reference.is(step.items) then
@@ -160,8 +171,8 @@ local function branch_key(step, key)
   if kind == "string" then return key end
   if kind == "number" then return json.encode(key) end
   if kind == "boolean" then return tostring(key) end
-  field_value.refuse(step, ("branches: a %s is no value to match: expected texts, numbers, "
-    .. "booleans"):format(kind))
+  field_value.refuse(step, ("branches: %s is no value to match: expected texts, numbers, "
+    .. "booleans"):format(reference.is(key) and reference.describe(key) or "a " .. kind))
 end
 
 local function read_branches(step, given)
@@ -170,7 +181,7 @@ local function read_branches(step, given)
       .. "\"Full load\" }, default = false }, got " .. mistake.show(given))
   end
   local keys, branches = {}, {}
-  for key, value in pairs(given) do
+  for key, value in ordered.pairs(given) do
     local text = branch_key(step, key)
     if branches[text] ~= nil then
       field_value.refuse(step, ("branches: two of them match \"%s\""):format(text))
@@ -197,7 +208,7 @@ local function read_on(step, given)
       .. "%s:outcome()"):format(word, word))
   end
   if reference.is(given) then
-    field_value.read_reference(step, given, step.kind == "each" and "items" or "on")
+    field_value.read_reference(step, given, "on")
     return given
   end
   local kind = type(given)
@@ -289,7 +300,7 @@ end
 function M.new(given)
   local state = { name = given.name, run_id = given.run_id, started_at = given.started_at,
     inputs_given = given.inputs, inputs = {}, inputs_by_name = {}, missing = {}, steps = {},
-    by_name = {}, warnings = {}, warned = {} }
+    by_name = {}, warnings = {}, warned = {}, conditions = {}, short_secrets = {} }
   state.common = { kind = "notebook", is_finally = false, after = dependencies.none, owner = state }
   state.shared = { __index = state.common }
   state.defaults = { is_defaults = true, fields = {}, owner = state }

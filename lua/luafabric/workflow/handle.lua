@@ -45,6 +45,16 @@ function M.word(step)
   return step.name:find("^[%a_][%w_]*$") and step.name or "step"
 end
 
+--- The name of a method, where a value is one.
+---@param value any
+---@return string|nil
+function M.method_name(value)
+  for name, method in pairs(methods) do
+    if method == value then return name end
+  end
+  return nil
+end
+
 local function own(handle, method)
   if M.is(handle) then return rawget(handle, STEP) end
   mistake.raise_here(("step.%s was called with a dot: write step:%s(…)"):format(method, method))
@@ -95,7 +105,7 @@ function Handle:__index(name)
 end
 
 function Handle:__tostring()
-  return reference.marker("step " .. rawget(self, STEP).name)
+  return mistake.marker("step " .. rawget(self, STEP).name)
 end
 
 return M

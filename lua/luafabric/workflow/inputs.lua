@@ -3,6 +3,7 @@
 
 local json = require "luafabric.json"
 local mistake = require "luafabric.workflow.mistake"
+local ordered = require "luafabric.workflow.ordered"
 local reference = require "luafabric.workflow.reference"
 local secret = require "luafabric.workflow.secret"
 local types = require "luafabric.types"
@@ -87,6 +88,16 @@ function M.to_lua(typed)
   return value_module.new(name, typed.value)
 end
 
+-- What other languages call the types.
+local aliases = { string = "Text", str = "Text", int = "Integer", float = "Number",
+  double = "Number", bool = "Boolean", date = "DateTime", time = "DateTime", uuid = "Guid" }
+
+local function suggest_type(given)
+  local alias = type(given) == "string" and aliases[given:lower()]
+  if alias then return (", did you mean %s?"):format(alias) end
+  return mistake.suggest(given, known_types)
+end
+
 local function refuse(entry, message)
   mistake.raise(entry.place, ('input "%s": %s'):format(entry.name, message))
 end
@@ -96,7 +107,7 @@ local function check_options(entry, options)
   if type(options) ~= "table" or reference.is(options) then
     refuse(entry, "expected a table such as { type = \"DateTime\" }, got " .. mistake.show(options))
   end
-  for name in pairs(options) do
+  for name in ordered.pairs(options) do
     if not known[name] then
       refuse(entry, ("%s: unknown field%s"):format(tostring(name), mistake.suggest(name, known)))
     end
@@ -116,12 +127,32 @@ local function check_name(state, name, place)
   end
 end
 
+-- The message of a secret's value may quote it.
+local function refuse_value(entry, context, message)
+  if entry.secret then message = "its value is no " .. entry.type end
+  refuse(entry, context .. message)
+end
+
+local function read_default(entry, options)
+  local typed, message = M.convert(entry.type, options.default)
+  if typed then
+    entry.default = typed
+    return
+  end
+  local own = type(options.default) ~= "table" and types.of(options.default)
+  if own and options.type == nil then
+    refuse(entry, ("default: %s is no Text: say type = \"%s\""):format(tostring(options.default),
+      own.type))
+  end
+  refuse_value(entry, "default: ", message)
+end
+
 local function read_declaration(entry, options)
   options = check_options(entry, options)
   entry.type = options.type or "Text"
   if not known_types[entry.type] then
     refuse(entry, ("type: %s is none of %s%s"):format(mistake.show(entry.type),
-      table.concat(types.names, ", "), mistake.suggest(entry.type, known_types)))
+      table.concat(types.names, ", "), suggest_type(entry.type)))
   end
   if options.description ~= nil and type(options.description) ~= "string" then
     refuse(entry, "description: expected a text, got " .. mistake.show(options.description))
@@ -129,11 +160,9 @@ local function read_declaration(entry, options)
   if options.secret ~= nil and type(options.secret) ~= "boolean" then
     refuse(entry, "secret: expected true or false, got " .. mistake.show(options.secret))
   end
-  entry.description, entry.secret = options.description, options.secret == true
-  if options.default == nil then return end
-  local typed, message = M.convert(entry.type, options.default)
-  if not typed then refuse(entry, "default: " .. message) end
-  entry.default = typed
+  entry.description = options.description
+  entry.secret = options.secret == true or secret.is(options.default)
+  if options.default ~= nil then read_default(entry, options) end
 end
 
 local function shown(entry, typed)
@@ -148,10 +177,10 @@ local function take_value(state, entry)
     state.missing[#state.missing + 1] = entry
     return types.unchecked(entry.type, samples[entry.type])
   end
+  entry.secret = entry.secret or secret.is(given)
   local typed, message = M.convert(entry.type, given)
   if typed then return typed end
-  if entry.secret then message = "its value is no " .. entry.type end -- the message may quote it
-  refuse(entry, message)
+  refuse_value(entry, "", message)
 end
 
 --- Declares an input and gives its value.
@@ -180,9 +209,8 @@ function M.declared(state)
   local list = {}
   for index, entry in ipairs(state.inputs) do
     list[index] = { name = entry.name, type = entry.type, description = entry.description,
-      secret = entry.secret, required = entry.default == nil,
-      default = entry.default and shown(entry, entry.default) or nil }
-    if entry.default and not entry.secret then list[index].default = entry.default.value end
+      secret = entry.secret, required = entry.default == nil }
+    if entry.default then list[index].default = shown(entry, entry.default) end
   end
   return list
 end
@@ -200,10 +228,12 @@ end
 
 --- What is wrong between the inputs given and those declared, in one sentence.
 ---@param state table
+---@param is_cut boolean  the function raised: what it would have declared later is not known
 ---@return string|nil message
-function M.check(state)
+function M.check(state, is_cut)
   local sentences = {}
   if #state.missing > 0 then sentences[1] = missing_sentence(state.missing) end
+  if is_cut then return sentences[1] end
   local unknown = {}
   for name in pairs(state.inputs_given) do
     if not state.inputs_by_name[name] then unknown[#unknown + 1] = name end

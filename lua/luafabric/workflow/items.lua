@@ -3,9 +3,13 @@
 
 local core = require "luafabric.core"
 local evaluate = require "luafabric.workflow.evaluate"
+local field_value = require "luafabric.workflow.field_value"
+local handle = require "luafabric.workflow.handle"
 local json = require "luafabric.json"
 local matrix = require "luafabric.workflow.matrix"
 local mistake = require "luafabric.workflow.mistake"
+local node_module = require "luafabric.workflow.node"
+local ordered = require "luafabric.workflow.ordered"
 local reference = require "luafabric.workflow.reference"
 local secret = require "luafabric.workflow.secret"
 local tasks = require "luafabric.tasks"
@@ -13,8 +17,6 @@ local types = require "luafabric.types"
 local value_module = require "luafabric.workflow.value"
 
 local M = {}
-
-local list_meta = getmetatable(json.array {})
 
 --- More of them are a slip.
 M.MOST = 100000
@@ -37,17 +39,15 @@ local function table_label(item)
     for index, value in ipairs(item) do words[index] = label_of(value) end
     return table.concat(words, ",")
   end
-  local names, words = {}, {}
-  for name in pairs(item) do names[#names + 1] = tostring(name) end
-  table.sort(names)
-  for index, name in ipairs(names) do
-    words[index] = ("%s=%s"):format(name, label_of(item[name]))
+  local words = {}
+  for name, value in ordered.pairs(item) do
+    words[#words + 1] = ("%s=%s"):format(tostring(name), label_of(value))
   end
   return table.concat(words, ",")
 end
 
 function label_of(value)
-  if secret.is(value) then return secret.mask(value) end
+  if secret.is(value) then return secret.MASK end
   if types.is(value) then value = value.value end
   if value_module.is(value) then value = tostring(value) end
   local kind = type(value)
@@ -76,9 +76,8 @@ local function own_label(step, item, index)
     return nil, ("label: the function returned %s for item %d: expected a text"):format(
       label == "" and "an empty text" or mistake.show(label), index)
   end
-  if reference.is_marked(label) then
-    return nil, ("label: the text for item %d holds a reference, whose value is not there yet")
-      :format(index)
+  if mistake.is_marked(label) then
+    return nil, ("label: the text for item %d holds a reference or a secret"):format(index)
   end
   return label
 end
@@ -134,15 +133,17 @@ function M.label(step, list)
 end
 
 local function check_references(item, index)
-  if type(item) == "string" and reference.is_marked(item) then
-    return nil, ("item %d holds a reference written into a text by %%s or tostring"):format(index)
+  if type(item) == "string" and mistake.is_marked(item) then
+    return nil, ("item %d holds a reference or a secret written into a text by %%s or tostring")
+      :format(index)
   end
+  if handle.is(item) then return nil, field_value.handle_problem(item, "item " .. index) end
   if reference.is(item) then
     return nil, ("item %d is a reference, which has no value yet: for a list that a notebook gives"
       .. ", give the reference itself in place of the list"):format(index)
   end
   if type(item) ~= "table" or is_special(item) then return true end
-  for name, value in pairs(item) do
+  for name, value in ordered.pairs(item) do
     if reference.is(value) then
       return nil, ("item %d: %s is a reference, which has no value yet: write parameters = "
         .. "function(item) return { …, %s = … } end"):format(index, tostring(name), tostring(name))
@@ -177,10 +178,10 @@ function M.read_list(given)
   return list
 end
 
--- JSON's empty lists are marked as such; an empty table that a user's function made counts as one.
-local function is_list(value, made_by_user)
+-- Empty lists are marked as such.
+local function is_list(value)
   if next(value) ~= nil then return #value > 0 end
-  return made_by_user or getmetatable(value) == list_meta
+  return getmetatable(value) == node_module.list_meta
 end
 
 --- The items of an `each`, once its list is known.
@@ -203,7 +204,7 @@ function M.of(step, view)
   if type(list) ~= "table" then
     return nil, ("items: %s is %s, expected a list"):format(shown, mistake.show(list))
   end
-  if not is_list(list, reference.node(step.items).op == "map") then
+  if not is_list(list) then
     return nil, ("items: %s is an object, expected a list"):format(shown)
   end
   if #list > M.MOST then

@@ -4,6 +4,7 @@
 local evaluate = require "luafabric.workflow.evaluate"
 local json = require "luafabric.json"
 local mistake = require "luafabric.workflow.mistake"
+local ordered = require "luafabric.workflow.ordered"
 local reference = require "luafabric.workflow.reference"
 local handle = require "luafabric.workflow.handle"
 
@@ -93,7 +94,7 @@ function M.new(given)
       .. "\"us\" } }")
   end
   local names, lists, steps, dynamic, reads_workflow = {}, {}, {}, false, false
-  for name, list in pairs(given) do
+  for name, list in ordered.pairs(given) do
     if type(name) ~= "string" or name == "" then
       mistake.raise_here(("matrix: expected names and lists, found the key %s"):format(
         mistake.show(name)))
@@ -102,12 +103,12 @@ function M.new(given)
     lists[name] = read_list(name, list)
     if reference.is(list) then
       dynamic = true
+      reference.node(list).is_used = true
       reads_workflow = reads_workflow or reference.reads_workflow(list)
       for _, step in ipairs(reference.steps(list)) do steps[#steps + 1] = step end
     end
   end
   if #names == 0 then mistake.raise_here("matrix: it has no lists") end
-  table.sort(names)
   if dynamic then
     return reference.wrap { op = "matrix", names = names, lists = lists, steps = steps,
       reads_workflow = reads_workflow }

@@ -111,15 +111,73 @@ function M.suggest(word, known_words)
   return near and (", did you mean %s?"):format(near) or ""
 end
 
+local function has_text(problem)
+  local meta = getmetatable(problem)
+  return type(meta) == "table" and rawget(meta, "__tostring") ~= nil
+end
+
+-- How the four Luas say that a text was added to something.
+local adds_texts = { "perform arithmetic on a string", "attempt to %a+ a 'string' with",
+  "attempt to %a+ a '%a+' with a 'string'" }
+
+-- What was raised, in one line.
+local function first_line(problem)
+  if type(problem) == "table" and not has_text(problem) then
+    return "a table was raised, which says nothing: write error(\"what is wrong\")"
+  end
+  local line = tostring(problem):match("^[^\n]*")
+  for _, pattern in ipairs(adds_texts) do
+    if line:find(pattern) then return line .. "; texts are joined with .." end
+  end
+  return line
+end
+
 --- What the user's code raised, in one line: its own place, then the context.
 ---@param problem any       what was caught
 ---@param context string    'in workflow "nightly": '
 ---@return string
 function M.caught(problem, context)
-  local text = tostring(problem)
+  local text = first_line(problem)
   local place, rest = text:match("^(.-:%d+: )(.*)$")
-  if not place or place:find("\n", 1, true) then return context .. text end
+  if not place then return context .. text end
   return place .. context .. rest
+end
+
+--- A function that raises, where the one given raises a table without a text, an error object in
+--- its place: only there and then is it known where that was.
+---@param fn function
+---@return function
+function M.placed(fn)
+  local function judge(problem)
+    if type(problem) ~= "table" or has_text(problem) then return problem end
+    return M.new(("%s: a table was raised, which says nothing: write error(\"what is wrong\")")
+      :format(M.user_place()))
+  end
+  return function(argument)
+    local ok, result = xpcall(function() return fn(argument) end, judge)
+    if not ok then error(result, 0) end
+    return result
+  end
+end
+
+-- ---- texts in which something was written that has no text ----
+
+-- What tostring and %s give of a reference, a step or a secret begins so: the text is refused
+-- wherever it turns up.
+local MARKER = "<luafabric:"
+
+--- What stands for an object in a text.
+---@param shown string
+---@return string
+function M.marker(shown)
+  return MARKER .. shown .. ">"
+end
+
+--- Whether a reference, a step or a secret was written into a text by %s or tostring.
+---@param text string
+---@return boolean
+function M.is_marked(text)
+  return text:find(MARKER, 1, true) ~= nil
 end
 
 -- ---- objects that stand for something that is not there yet ----

@@ -38,6 +38,19 @@ local function named(message, list)
   end))
 end
 
+-- A message without secrets. It quotes a value whole, cut short or with signs replaced, so that no
+-- quoted value is shown at all where a secret is in the body.
+local function hide(message, masks)
+  for _, text in ipairs(masks) do
+    message = message:gsub('".*"', "***")
+    local number = tonumber(text)
+    message = message:gsub("%-?%d[%w%.%+%-]*", function(word)
+      return number and tonumber(word) == number and "***" or nil
+    end)
+  end
+  return message
+end
+
 --- The body of a run.
 ---@param list { name: string, type: string, value: any }[]|nil
 ---@param compute table|nil
@@ -55,16 +68,17 @@ end
 --- Whether Fabric's model takes the body.
 ---@param list table[]
 ---@param compute table|nil
+---@param masks string[]  the secrets in them, which are shown as ***
 ---@return string[]|nil warnings
 ---@return string|nil message
-function M.check_body(list, compute)
+function M.check_body(list, compute, masks)
   if #list == 0 and compute == nil then return {} end
   local ok, body = pcall(run_body.build, { parameters = list, compute = compute }, "typed", -1)
-  if ok then
-    for index, warning in ipairs(body.warnings) do body.warnings[index] = named(warning, list) end
-    return body.warnings
+  if not ok then return nil, hide(named(tostring(body), list), masks) end
+  for index, warning in ipairs(body.warnings) do
+    body.warnings[index] = hide(named(warning, list), masks)
   end
-  return nil, named(tostring(body), list)
+  return body.warnings
 end
 
 return M

@@ -1,9 +1,11 @@
 --- From what the user declared to the plan: defaults filled in, names resolved, the order, and
 --- every body that is known checked. Pure.
 
+local condition = require "luafabric.workflow.condition"
 local dependencies = require "luafabric.workflow.dependencies"
 local field_value = require "luafabric.workflow.field_value"
 local fields = require "luafabric.workflow.fields"
+local ordered = require "luafabric.workflow.ordered"
 local parameters = require "luafabric.workflow.parameters"
 local reference = require "luafabric.workflow.reference"
 local retry = require "luafabric.workflow.retry"
@@ -32,16 +34,17 @@ local is_boolean = { exclusive = true, tag = true, may_fail = true }
 
 -- The names for which there is a default, and its value.
 local function inheritance(names, default)
-  local found, values = {}, {}
+  local found, values, by_name = {}, {}, {}
   for _, name in ipairs(names) do
     local value = default[name]
     if value == nil or value == false and not is_boolean[name] then value = usual[name] end
     if value ~= nil then
       found[#found + 1] = name
       values[#found] = value
+      by_name[name] = value
     end
   end
-  return { names = found, values = values, default = default }
+  return { names = found, values = values, by_name = by_name, default = default }
 end
 
 -- `false` becomes what holds without a default.
@@ -132,8 +135,18 @@ local function check_workspace(step, subject)
     .. "flow:defaults")
 end
 
+-- The branches of a switch in the order of their keys, that of `default` among them.
+local function each_branch(step)
+  local list = {}
+  for index, key in ipairs(step.branch_keys) do
+    list[index] = key == "default" and step.default or step.branches[key] or false
+  end
+  return ipairs(list)
+end
+
 local function fill(step, defaults, from)
   if step.kind == "each" then fill_each(step, defaults) end
+  if step.item_functions then step.defaults = from.by_name end
   fill_fields(step, defaults.fields)
   fill_step(step, from)
   if step.label == false then step.label = nil end
@@ -141,9 +154,7 @@ local function fill(step, defaults, from)
     if step.fields.notebook == nil then step.fields.notebook = step.name end
     return check_workspace(step, step)
   end
-  for _, key in ipairs(step.branch_keys) do
-    local branch = step.branches[key]
-    if key == "default" then branch = step.default end
+  for _, branch in each_branch(step) do
     fill_branch(step, branch)
     if branch then check_workspace(step, branch) end
   end
@@ -151,10 +162,15 @@ end
 
 -- ---- bodies ----
 
--- For what is not known yet, and for what is not to be quoted in a message.
-local function known_value(value)
+-- A secret is revealed for the check, and kept out of what is said about it.
+local function reveal(value, masks)
+  masks[#masks + 1] = secret.text(value)
+  return secret.reveal(value)
+end
+
+local function known_value(value, masks)
   if reference.is(value) then return "text" end
-  if secret.is(value) then return secret.reveal(value) end
+  if secret.is(value) then return reveal(value, masks) end
   return value
 end
 
@@ -168,54 +184,57 @@ local function holds_reference(value)
   return false
 end
 
-local function known_compute(value)
-  if type(value) == "function" or holds_reference(value) then return nil end
-  local function reveal(given)
-    if secret.is(given) then
-      local revealed = secret.reveal(given)
-      return types.is(revealed) and revealed.value or revealed
-    end
-    if type(given) ~= "table" then return given end
-    if field_value.is_special(given) then return given.value end
-    local own = {}
-    for key, inner in pairs(given) do own[key] = reveal(inner) end
-    return setmetatable(own, getmetatable(given))
+local function known_inside(given, masks)
+  if secret.is(given) then
+    local revealed = reveal(given, masks)
+    return types.is(revealed) and revealed.value or revealed
   end
-  return reveal(value)
+  if type(given) ~= "table" then return given end
+  if field_value.is_special(given) then return given.value end
+  local own = {}
+  for key, inner in pairs(given) do own[key] = known_inside(inner, masks) end
+  return setmetatable(own, getmetatable(given))
 end
 
-local function known_list(subject, map)
+local function known_compute(value, masks)
+  if type(value) ~= "table" or holds_reference(value) then return nil end
+  return known_inside(value, masks)
+end
+
+local function known_list(subject, map, masks)
   local list = {}
   for index, name in ipairs(parameters.sorted_names(map)) do
-    local typed, message = parameters.typed(known_value(map[name]))
+    local typed, message = parameters.typed(known_value(map[name], masks))
     if not typed then field_value.refuse(subject, ("parameters.%s: %s"):format(name, message)) end
     list[index] = { name = name, type = typed.type, value = typed.value }
   end
   return list
 end
 
-local function check_body(state, subject, map, compute)
-  local warnings, message = parameters.check_body(known_list(subject, map), compute)
+local function check_body(state, subject, map, compute, masks)
+  local list = known_list(subject, map, masks)
+  local warnings, message = parameters.check_body(list, compute, masks)
   if not warnings then field_value.refuse(subject, message) end
   for _, warning in ipairs(warnings) do
     M.warn(state, ("%s: %s: %s"):format(subject.place, field_value.title(subject), warning))
   end
 end
 
-local function check_items(state, step, compute)
+local function check_items(state, step, compute, masks)
   local told = false -- a warning holds for all items alike
   for _, entry in ipairs(step.labelled) do
     local map = {}
     for name, value in pairs(step.parameter_defaults or {}) do map[name] = value end
     for name, value in pairs(entry.item) do map[name] = value end
     for name, value in pairs(step.own_parameters or {}) do map[name] = value end
-    for name in pairs(map) do
+    for name in ordered.pairs(map) do
       if type(name) ~= "string" then
         field_value.refuse(step, ("item \"%s\": its fields are no parameters, which have names: "
           .. "write parameters = function(item) return { … } end"):format(entry.label))
       end
     end
-    local warnings, message = parameters.check_body(known_list(step, map), compute)
+    local list = known_list(step, map, masks)
+    local warnings, message = parameters.check_body(list, compute, masks)
     if not warnings then
       field_value.refuse(step, ("item \"%s\": %s"):format(entry.label, message))
     end
@@ -240,22 +259,22 @@ local function check_subject(state, subject, checked)
   local same = checked[map or checked]
   if same and same == (given or checked) and subject.kind ~= "each" then return end
   checked[map or checked] = given or checked
-  local compute = given and known_compute(given) or nil
+  local masks = {}
+  local compute = known_compute(given, masks)
   if subject.kind == "each" and has_fields(subject) then
-    return check_items(state, subject, compute)
+    return check_items(state, subject, compute, masks)
   end
   if type(map) == "function" then map = nil end
-  check_body(state, subject, map or {}, compute)
+  check_body(state, subject, map or {}, compute, masks)
 end
 
 local function check_bodies(state)
   local checked = {}
   for _, step in ipairs(state.steps) do
     if step.kind == "switch" then
-      for _, branch in pairs(step.branches) do
+      for _, branch in each_branch(step) do
         if branch then check_subject(state, branch, checked) end
       end
-      if step.default then check_subject(state, step.default, checked) end
     else
       check_subject(state, step, checked)
     end
@@ -284,6 +303,10 @@ local function warn_of_store(state)
       end
     end
   end
+end
+
+local function warn_of_secrets(state)
+  for _, sentence in ipairs(state.short_secrets) do M.warn(state, sentence) end
 end
 
 --- Conditions that nothing can fulfil.
@@ -318,7 +341,9 @@ function M.new(state, definition)
   share(state.common, from)
   for index = 1, #steps do fill(steps[index], defaults, from) end
   local order, finally = dependencies.order(steps)
-  if not definition.skip_bodies then check_bodies(state) end
+  condition.check_used(state.conditions)
+  check_bodies(state)
+  warn_of_secrets(state)
   warn_of_store(state)
   warn_of_never(state)
   return {

@@ -3,31 +3,23 @@
 --- node, a plain table, which `luafabric.workflow.evaluate` works out when the steps have ended.
 --- Pure.
 
+local condition = require "luafabric.workflow.condition"
 local core = require "luafabric.core"
 local json = require "luafabric.json"
 local mistake = require "luafabric.workflow.mistake"
+local node_module = require "luafabric.workflow.node"
 local secret = require "luafabric.workflow.secret"
 local types = require "luafabric.types"
 local value_module = require "luafabric.workflow.value"
 
 local M = {}
 
-local NODE = {} -- the key under which a reference keeps its node: users see no fields
-
--- A text made with %s from a reference or a step begins so; it is refused wherever it turns up.
-local MARKER = "<luafabric:"
-
-local list_meta = getmetatable(json.array {})
+local NODE = node_module.KEY
+local describe = node_module.describe
 
 ---@class luafabric.Reference
 local Reference = { __name = "luafabric.reference" }
 local methods = {}
-
----@alias luafabric.ReferenceNode table
----  op: "exit" { step, path?, shown? }, "outcome" { step? }, "failures" { step? } (no step: of the
----  workflow), "default" { of, value }, "is" { of, value }, "test" { of, fn }, "map" { of, fn },
----  "concat" { parts = texts and nodes }, "matrix" { names, lists };
----  and in all: steps, the steps it reads
 
 ---@param value any
 ---@return boolean
@@ -55,117 +47,6 @@ function M.steps(ref)
   return rawget(ref, NODE).steps
 end
 
---- The place of a text in which a reference or a step was written by %s or tostring.
----@param text string
----@return boolean
-function M.is_marked(text)
-  return text:find(MARKER, 1, true) ~= nil
-end
-
----@param shown string
----@return string
-function M.marker(shown)
-  return MARKER .. shown .. ">"
-end
-
--- ---- how it is shown ----
-
-local function literal(value)
-  if type(value) == "string" then return '"' .. value .. '"' end
-  if value_module.is(value) then return '"' .. tostring(value) .. '"' end
-  return json.encode(types.is(value) and value.value or value) or tostring(value)
-end
-
-local describers = {}
-
-local function describe(node)
-  return describers[node.op](node)
-end
-
-local function owner(node)
-  return node.step and node.step.name or "flow"
-end
-
-function describers.exit(node)
-  if not node.path then return owner(node) .. ":exit()" end
-  if node.dotted then return ('%s:exit("%s")'):format(owner(node), node.dotted) end
-  local keys = {}
-  for index, key in ipairs(node.path) do keys[index] = literal(key) end
-  return ("%s:exit(%s)"):format(owner(node), table.concat(keys, ", "))
-end
-
-function describers.outcome(node) return owner(node) .. ":outcome()" end
-function describers.failures(node) return owner(node) .. ":failures()" end
-
-function describers.default(node)
-  return ("%s:default(%s)"):format(describe(node.of), literal(node.value))
-end
-
-function describers.is(node) return ("%s:is(%s)"):format(describe(node.of), literal(node.value)) end
-
-function describers.test(node)
-  return ("%s:test(function at %s)"):format(describe(node.of), mistake.place_of(node.fn))
-end
-
-function describers.map(node)
-  return ("%s:map(function at %s)"):format(describe(node.of), mistake.place_of(node.fn))
-end
-
-function describers.concat(node)
-  local parts = {}
-  for index, part in ipairs(node.parts) do
-    parts[index] = type(part) == "table" and describe(part) or literal(part)
-  end
-  return table.concat(parts, " .. ")
-end
-
-local function each_list(node, show, between)
-  local words = {}
-  for index, name in ipairs(node.names) do
-    local list = node.lists[name]
-    words[index] = ("%s%s%s"):format(name, between,
-      M.is(list) and show(rawget(list, NODE)) or ("%d values"):format(#list))
-  end
-  return table.concat(words, ", ")
-end
-
-function describers.matrix(node)
-  return ("fabric.matrix { %s }"):format(each_list(node, describe, " = "))
-end
-
-local inner = {}
-
-local function inside(node)
-  return inner[node.op](node)
-end
-
-function inner.exit(node)
-  local words = { owner(node), "exit" }
-  for _, key in ipairs(node.path or {}) do words[#words + 1] = tostring(key) end
-  return table.concat(words, ".")
-end
-
-local function of_step(word)
-  return function(node) return node.step and node.step.name .. "." .. word or word end
-end
-
-inner.outcome, inner.failures = of_step "outcome", of_step "failures"
-function inner.default(node) return inside(node.of) .. " or " .. literal(node.value) end
-function inner.is(node) return inside(node.of) .. " is " .. literal(node.value) end
-function inner.test(node) return inside(node.of) .. " test " .. mistake.place_of(node.fn) end
-function inner.map(node) return inside(node.of) .. " map " .. mistake.place_of(node.fn) end
-function inner.matrix(node) return ("matrix %s"):format(each_list(node, inside, ": ")) end
-function inner.concat(node) return describe(node) end
-
-local function placeholder(node)
-  if node.op ~= "concat" then return "${" .. inside(node) .. "}" end
-  local parts = {}
-  for index, part in ipairs(node.parts) do
-    parts[index] = type(part) == "table" and placeholder(part) or part
-  end
-  return table.concat(parts)
-end
-
 --- As the user wrote it: `ingest:exit("regions")`.
 ---@param ref luafabric.Reference
 ---@return string
@@ -173,25 +54,21 @@ function M.describe(ref)
   return describe(rawget(ref, NODE))
 end
 
-M.describe_node = describe
-
 --- As a plan shows it: `${ingest.exit.regions}`.
 ---@param ref luafabric.Reference
 ---@return string
 function M.placeholder(ref)
-  return placeholder(rawget(ref, NODE))
+  return node_module.placeholder(rawget(ref, NODE))
 end
 
 --- Whether it gives true or false: made by :is or :test, whatever :default comes after.
 ---@param ref luafabric.Reference
 ---@return boolean
 function M.is_condition(ref)
-  local node = rawget(ref, NODE)
-  while node.op == "default" do node = node.of end
-  return node.op == "is" or node.op == "test"
+  return condition.is_condition(rawget(ref, NODE))
 end
 
---- What is known before: its steps, and whether it reads the whole workflow's end.
+--- Whether it says how the whole workflow ended, which only a finally step can know.
 ---@param ref luafabric.Reference
 ---@return boolean
 function M.reads_workflow(ref)
@@ -260,12 +137,14 @@ local function derive(ref, fields, what)
   local of = rawget(ref, NODE)
   fields.op, fields.of, fields.steps = what, of, of.steps
   fields.reads_workflow = of.reads_workflow
+  of.is_used = true
+  condition.record(fields)
   return wrap(fields)
 end
 
 local function check_plain(value, what)
   local kind = type(value)
-  if kind == "string" and not M.is_marked(value) or kind == "boolean" then return value end
+  if kind == "string" and not mistake.is_marked(value) or kind == "boolean" then return value end
   if kind == "number" or value_module.is(value) or types.is(value) then return value end
   if M.is(value) then
     mistake.raise_here((":%s takes a value, not another reference"):format(what))
@@ -281,11 +160,11 @@ end
 function methods:default(value)
   check_self(self, "default")
   local meta = type(value) == "table" and getmetatable(value)
-  if type(value) == "table" and (not meta or meta == list_meta) then
+  if type(value) == "table" and (not meta or meta == node_module.list_meta) then
     local text, message = core.encode_json(value)
     if not text then mistake.raise_here(":default: " .. message) end
     if next(value) == nil then value = json.array {} end -- an empty list far sooner than an object
-    return derive(self, { value = value }, "default")
+    return derive(self, { value = node_module.copy(value) }, "default")
   end
   return derive(self, { value = check_plain(value, "default") }, "default")
 end
@@ -295,7 +174,11 @@ end
 ---@return luafabric.Reference
 function methods:is(value)
   check_self(self, "is")
-  return derive(self, { value = check_plain(value, "is") }, "is")
+  check_plain(value, "is")
+  local node = rawget(self, NODE)
+  local message = condition.problem(node, value)
+  if message then mistake.raise_here(("%s:is: %s"):format(describe(node), message)) end
+  return derive(self, { value = value }, "is")
 end
 
 local function check_function(fn, what)
@@ -319,15 +202,26 @@ function methods:map(fn)
   return derive(self, { fn = check_function(fn, "map") }, "map")
 end
 
+--- The name of a method, where a value is one.
+---@param value any
+---@return string|nil
+function M.method_name(value)
+  for name, method in pairs(methods) do
+    if method == value then return name end
+  end
+  return nil
+end
+
 -- ---- what Lua may do with one ----
 
 function Reference:__tostring()
-  return M.marker(describe(rawget(self, NODE)))
+  return mistake.marker(describe(rawget(self, NODE)))
 end
 
 local function add_part(parts, steps, part)
   if M.is(part) then
     local node = rawget(part, NODE)
+    node.is_used = true
     for _, step in ipairs(node.steps) do steps[#steps + 1] = step end
     if node.op ~= "concat" then
       parts[#parts + 1] = node
@@ -346,7 +240,7 @@ local function add_part(parts, steps, part)
     mistake.raise_here(("a reference cannot be joined with %s"):format(
       type(part) == "table" and tostring(part) or mistake.show(part)))
   end
-  if M.is_marked(part) then
+  if mistake.is_marked(part) then
     mistake.raise_here("the text holds a reference written into it by %s or tostring: join with .."
       .. " instead, as in \"Files/\" .. step:exit(\"folder\")")
   end
@@ -383,7 +277,8 @@ function Reference:__index(name)
   local node = rawget(self, NODE)
   if node.op == "exit" and not node.path then
     mistake.raise_here(("%s has no field %s: write %s:exit(%s)"):format(describe(node),
-      mistake.show(name), owner(node), literal(name)))
+      mistake.show(name), node_module.owner(node),
+      node_module.literal(name)))
   end
   mistake.raise_here(("%s has no field %s: a reference has the methods default, is, test and map; "
     .. "a part of an exit value is step:exit(\"a.b\")"):format(describe(node), mistake.show(name)))

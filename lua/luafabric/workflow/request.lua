@@ -11,6 +11,7 @@ local handle = require "luafabric.workflow.handle"
 local items = require "luafabric.workflow.items"
 local json = require "luafabric.json"
 local mistake = require "luafabric.workflow.mistake"
+local ordered = require "luafabric.workflow.ordered"
 local parameters = require "luafabric.workflow.parameters"
 local reference = require "luafabric.workflow.reference"
 local secret = require "luafabric.workflow.secret"
@@ -27,15 +28,12 @@ local function stop(message)
   error(setmetatable({ message = message }, Stop), 0)
 end
 
-local function finish(ok, ...)
-  if ok then return ... end
-  local problem = (...)
-  if getmetatable(problem) == Stop then return nil, problem.message end
-  error(problem, 0)
-end
-
-local function guarded(fn, ...)
-  return finish(pcall(fn, ...))
+-- Calls with a context; where it was stopped: nil, the message, and the secrets that it may quote.
+local function guarded(fn, context)
+  local ok, result = pcall(fn, context)
+  if ok then return result end
+  if getmetatable(result) == Stop then return nil, result.message, context.masks end
+  error(result, 0)
 end
 
 -- ---- what a reference and a secret become: their value, or a placeholder ----
@@ -65,7 +63,7 @@ end
 local function mask(context, given)
   context.is_shown = true
   local typed = types.of(secret.reveal(given))
-  return types.unchecked(typed and typed.type or "Text", secret.mask(given))
+  return types.unchecked(typed and typed.type or "Text", secret.MASK)
 end
 
 -- ---- values ----
@@ -86,24 +84,22 @@ local function check_before(context, ref, path)
 end
 
 local function check_text(text, path)
-  if reference.is_marked(text) then
-    stop(("%s holds a reference written into a text by %%s or tostring: join with .. instead")
-      :format(path))
-  end
+  local message = field_value.text_problem(text, path)
+  if message then stop(message) end
   return text
 end
 
-local function refuse_handle(given, path)
-  local step = handle.step(given)
-  stop(("%s: step \"%s\" is no value: use %s:exit() for its exit value"):format(path, step.name,
-    handle.word(step)))
+local function check_typed(typed, path)
+  local message = field_value.typed_problem(typed.value, path)
+  if message then stop(message) end
+  return typed
 end
 
 local resolve
 
 local function resolve_table(context, given, path)
   local own = {}
-  for key, value in pairs(given) do
+  for key, value in ordered.pairs(given) do
     local inner = resolve(context, value, ("%s.%s"):format(path, tostring(key)))
     if types.is(inner) then inner = inner.value end
     own[key] = inner
@@ -115,14 +111,14 @@ function resolve(context, given, path)
   local kind = type(given)
   if kind == "string" then return check_text(given, path) end
   if kind ~= "table" then return given end
-  if handle.is(given) then refuse_handle(given, path) end
+  if handle.is(given) then stop(field_value.handle_problem(given, path)) end
   if reference.is(given) then
     if context.from_function then check_before(context, given, path) end
     return context.reference(context, given, path)
   end
   if secret.is(given) then return context.secret(context, given) end
   if value_module.is(given) then return value_module.typed(given) end
-  if types.is(given) then return given end
+  if types.is(given) then return check_typed(given, path) end
   return resolve_table(context, given, path)
 end
 
@@ -153,6 +149,7 @@ local function text_field(context, field)
   local given = context.subject.fields[field]
   context.from_function = type(given) == "function"
   if context.from_function then given = call(context, field, given) end
+  if secret.is(given) then stop(field .. ": expected a name or an id, got a secret") end
   local value = given ~= nil and resolve(context, given, field) or nil
   if types.is(value) then value = value.value end
   if type(value) == "string" and value ~= "" then return value end
@@ -176,7 +173,7 @@ local function of_function(context, fn)
     stop(("the function given as parameters must return a table of names and values, it returned "
       .. "%s"):format(type(result) == "table" and "a value" or mistake.show(result)))
   end
-  for name in pairs(result) do
+  for name in ordered.pairs(result) do
     if type(name) ~= "string" then
       stop(("the function given as parameters must return names and values, the key %s is none")
         :format(mistake.show(name)))
@@ -234,12 +231,17 @@ local function compute_of(context)
   return resolve(context, given, "compute")
 end
 
--- A field that may be a function of the item: timeout, deadline, priority, exclusive, tag.
+-- Their false is no value, and takes away what the defaults say.
+local takes_away = { timeout = true, deadline = true, priority = true }
+
+-- A field that may be a function of the item: timeout, deadline, priority, exclusive, tag. One that
+-- returns nothing leaves the default.
 local function checked_field(context, field)
   local given = context.subject[field]
   if type(given) ~= "function" then return given end
   local result = call(context, field, given)
-  if result == nil then return nil end
+  if result == nil then return context.step.defaults[field] end
+  if result == false and takes_away[field] then return nil end
   if reference.is(result) then
     stop(("the function given as %s must return a value, it returned a reference"):format(field))
   end
@@ -255,16 +257,14 @@ local function new_context(subject, item, index)
     masks = {} }
 end
 
-local function build(subject, view, item, index)
-  local context = new_context(subject, item, index)
-  context.view, context.reference, context.secret = view, resolve_now, reveal
+local function build(context)
   local request = { workspace = text_field(context, "workspace"),
     notebook = text_field(context, "notebook"), parameters = parameter_list(context),
     compute = compute_of(context), masks = context.masks }
   for _, field in ipairs { "timeout", "deadline", "priority", "exclusive", "tag" } do
     request[field] = checked_field(context, field)
   end
-  local ok, message = parameters.check_body(request.parameters, request.compute)
+  local ok, message = parameters.check_body(request.parameters, request.compute, context.masks)
   if not ok then stop(message) end
   return request
 end
@@ -288,8 +288,11 @@ end
 ---@param index integer|nil
 ---@return luafabric.workflow.Request|nil request
 ---@return string|nil message  what is missing or wrong: the step is `rejected`
+---@return string[]|nil masks   with a message: the secrets that it may quote
 function M.build(subject, view, item, index)
-  return guarded(build, subject, view, item, index)
+  local context = new_context(subject, item, index)
+  context.view, context.reference, context.secret = view, resolve_now, reveal
+  return guarded(build, context)
 end
 
 --- The items of an `each`.
@@ -346,9 +349,7 @@ local function shown_body(context)
   return text
 end
 
-local function shown(subject, item, index)
-  local context = new_context(subject, item, index)
-  context.reference, context.secret = show_placeholder, mask
+local function shown(context)
   return { workspace = text_field(context, "workspace"),
     notebook = text_field(context, "notebook"), body = shown_body(context) }
 end
@@ -363,7 +364,10 @@ end
 ---@return string|nil message
 function M.shown(subject, item, index)
   if item ~= nil and index == nil then index = 1 end
-  return guarded(shown, subject, item, index)
+  local context = new_context(subject, item, index)
+  context.reference, context.secret = show_placeholder, mask
+  local request, message = guarded(shown, context)
+  return request, message
 end
 
 return M

@@ -2,11 +2,17 @@
 
 local duration = require "luafabric.duration"
 local mistake = require "luafabric.workflow.mistake"
+local ordered = require "luafabric.workflow.ordered"
 local tasks = require "luafabric.tasks"
 
 local M = {}
 
 local known = { attempts = true, on = true, interval = true, backoff = true, max_interval = true }
+
+-- What others call them.
+local other_words = { delay = "interval", wait = "interval", pause = "interval", count = "attempts",
+  max_attempts = "attempts", times = "attempts", tries = "attempts", retries = "attempts",
+  factor = "backoff", max_delay = "max_interval" }
 
 -- Outcomes after which a notebook may run again without the risk of a second run.
 local allowed = { failed = true, cancelled = true, deduped = true, timed_out = true,
@@ -98,10 +104,11 @@ function M.read(given)
     local attempts = type(given) == "number" and given or 3
     return nil, ("retry: expected a table: write retry = { attempts = %s }"):format(attempts)
   end
-  for name in pairs(given) do
+  for name in ordered.pairs(given) do
     if not known[name] then
+      local word = other_words[name]
       return nil, ("retry.%s: unknown field%s"):format(tostring(name),
-        mistake.suggest(name, known))
+        word and (", did you mean %s?"):format(word) or mistake.suggest(name, known))
     end
   end
   local retry, message = {}
@@ -115,6 +122,9 @@ function M.read(given)
   if not retry.backoff then return nil, message end
   retry.max_interval, message = read_seconds(given, "max_interval")
   if not retry.max_interval then return nil, message end
+  if given.attempts == nil then
+    return nil, "retry: attempts is missing: attempts = 3 is two more tries"
+  end
   return retry
 end
 

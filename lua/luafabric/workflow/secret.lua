@@ -1,14 +1,16 @@
---- Values that are sent to Fabric and shown nowhere: a password, a key. A secret prints as `***`,
---- and its value comes out by `reveal` alone. Beside the `***` a keyed fingerprint may be shown,
---- which tells two secrets apart and says nothing about them. Pure.
+--- Values that are sent to Fabric and shown nowhere: a password, a key. A secret is shown as `***`,
+--- and its value comes out by `reveal` alone. Pure.
 
 local core = require "luafabric.core"
+local mistake = require "luafabric.workflow.mistake"
 local types = require "luafabric.types"
 
 local M = {}
 
 local MASK = "***"
-local SHOWN_DIGITS = 8
+
+--- Bytes. Shorter ones would be found everywhere in what others say, and are not looked for.
+M.SHORTEST = 4
 
 local Secret = {}
 Secret.__name = "luafabric.secret"
@@ -56,32 +58,14 @@ function M.text(secret)
   return plain_text(values[secret])
 end
 
---- What is shown in its place.
----@return string  "***"
-function M.mask()
-  return MASK
-end
-
---- The keyed fingerprint.
----@param secret luafabric.Secret
----@param key string  16 bytes
----@return string     16 hexadecimal digits
-function M.fingerprint(secret, key)
-  return core.fingerprint(key, plain_text(values[secret]))
-end
-
---- What is shown where secrets must be told apart: `*** (3fa91c2b)`.
----@param secret luafabric.Secret
----@param key string  16 bytes
----@return string
-function M.shown(secret, key)
-  return ("%s (%s)"):format(MASK, M.fingerprint(secret, key):sub(1, SHOWN_DIGITS))
-end
+--- What is shown in the place of any.
+M.MASK = MASK
 
 -- ---- what Lua may do with one ----
 
+-- A text made of it is no secret any more, and is refused in every field.
 function Secret.__tostring()
-  return MASK
+  return mistake.marker(MASK)
 end
 
 --- Text with a secret in it is a secret. What is neither text nor a secret, such as a reference to

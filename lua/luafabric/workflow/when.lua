@@ -22,6 +22,13 @@ M.all_done = presets.all_done
 
 local WORDS = "all_succeeded, all_done, any_failed, any_succeeded, none_failed"
 
+-- What other tools call them.
+local other_words = { on_failure = "any_failed", on_error = "any_failed", failed = "any_failed",
+  failure = "any_failed", one_failed = "any_failed", on_success = "all_succeeded",
+  success = "all_succeeded", succeeded = "all_succeeded", all_success = "all_succeeded",
+  always = "all_done", completed = "all_done", done = "all_done",
+  one_success = "any_succeeded" }
+
 local function read_reference(given)
   if reference.is_condition(given) then return { kind = "condition", condition = given } end
   local shown = reference.describe(given)
@@ -37,8 +44,9 @@ function M.read(given)
   if type(given) == "string" then
     local preset = presets[given]
     if preset then return preset end
+    local word = other_words[given]
     return nil, ("when: %s is none of %s%s"):format(mistake.show(given), WORDS,
-      mistake.suggest(given, presets))
+      word and (", did you mean %s?"):format(word) or mistake.suggest(given, presets))
   end
   if type(given) == "function" then return { kind = "function", fn = given } end
   if reference.is(given) then return read_reference(given) end
