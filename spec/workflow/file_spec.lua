@@ -210,8 +210,6 @@ describe("a file that is no workflow", function()
   end)
 
   it("because it is of another kind", function()
-    says("a/b.json: runMultiple files are not supported yet; write the workflow in Lua",
-      file.load "a/b.json")
     says("Sales/Ingest.ipynb is a notebook, not a workflow: run it with `luafabric notebook run "
       .. "WORKSPACE NOTEBOOK`, or give a Lua file that returns fabric.workflow(…)",
       file.load "Sales/Ingest.ipynb")

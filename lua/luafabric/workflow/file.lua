@@ -1,5 +1,6 @@
---- A workflow file: read, run in an environment that catches slips, and what it returns judged.
---- Whatever is wrong with it is one sentence that names the file, mostly the line, and what to do.
+--- A workflow file: read, run in an environment that catches slips, and what it returns judged. A
+--- .json file is one of runMultiple. Whatever is wrong with it is one sentence that names the file,
+--- mostly the line, and what to do.
 
 local definition_module = require "luafabric.workflow.definition"
 local environment = require "luafabric.workflow.environment"
@@ -31,13 +32,21 @@ local function judge_name(path, name)
     return usage("%s is a notebook, not a workflow: run it with `luafabric notebook run WORKSPACE "
       .. "NOTEBOOK`, or give a Lua file that returns fabric.workflow(…)", path)
   end
-  if name:find("%.json$") then
-    return usage("%s: runMultiple files are not supported yet; write the workflow in Lua", path)
-  end
   return true
 end
 
-local function read(path)
+--- Whether a file is JSON by its name: runMultiple's, and no Lua.
+---@param path string
+---@return boolean
+function M.is_json(path)
+  return path:lower():find("%.json$") ~= nil
+end
+
+--- The text of a file.
+---@param path string
+---@return string|nil text
+---@return luafabric.Error|nil err
+function M.read(path)
   local file, message = io.open(path, "rb")
   if not file then
     local reason = message:sub(1, #path + 2) == path .. ": " and message:sub(#path + 3) or message
@@ -178,6 +187,13 @@ local function look_beside(folder)
   package.path = entry .. ";" .. package.path
 end
 
+local function load_json(path, text, name)
+  local definition, err = require("luafabric.workflow.run_multiple").read(text, name)
+  if not definition then return nil, err end
+  definition.path = path
+  return definition
+end
+
 --- Loads a workflow file. Its code is run; the function of the workflow is not.
 ---@param path string
 ---@return luafabric.Definition|nil definition  with `path`, as given
@@ -187,8 +203,9 @@ function M.load(path)
   local ok, err = judge_name(path, name)
   if not ok then return nil, err end
   local text
-  text, err = read(path)
+  text, err = M.read(path)
   if not text then return nil, err end
+  if M.is_json(name) then return load_json(path, text, name) end
   text = clean(text)
   if text:sub(1, 1) == COMPILED then
     return usage("%s is compiled Lua, which is not run; give its source", path)
