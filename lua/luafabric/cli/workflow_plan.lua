@@ -7,6 +7,7 @@ local exit_codes = require "luafabric.cli.exit_codes"
 local results = require "luafabric.cli.results"
 local terminal_module = require "luafabric.cli.terminal"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
+local workflow_strict = require "luafabric.cli.workflow_strict"
 
 local M = {}
 
@@ -18,8 +19,10 @@ local RUN_ID = "000000000000" -- what flow.run_id is in a plan: no run has it
 ---@return table command
 function M.add(parser)
   local plan = parser:command("plan", "Show what a workflow file would do, and send nothing.")
-  plan:argument("file", "A Lua file that returns fabric.workflow(…)."):argname("FILE")
+  plan:argument("file", "A Lua file that returns fabric.workflow(…), or a runMultiple .json.")
+    :argname("FILE")
   workflow_inputs.add(plan)
+  workflow_strict.add(plan)
   plan:flag("--online", "Look up all names of workspaces and notebooks, and show their ids.")
   plan:option("--graph", "Print a drawing instead: mermaid, or dot for Graphviz."):choices
     { "mermaid", "dot" }
@@ -53,7 +56,10 @@ local function read_plan(options)
   if not inputs then return usage(message) end
   local plan
   plan, err = definition:plan { inputs = inputs, started_at = core.wall(), run_id = RUN_ID }
-  return plan, err, hints
+  if not plan then return nil, err end
+  message = workflow_strict.check(options, plan)
+  if message then return usage(message) end
+  return plan, nil, hints
 end
 
 -- ---- looking up names ----

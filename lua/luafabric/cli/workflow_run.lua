@@ -13,6 +13,8 @@ local results = require "luafabric.cli.workflow_results"
 local screen_module = require "luafabric.cli.workflow_screen"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
 local workflow_reports = require "luafabric.cli.workflow_reports"
+local workflow_strict = require "luafabric.cli.workflow_strict"
+require "luafabric.workflow" -- gives definitions their `run`, also those of a .json file
 
 local M = {}
 
@@ -32,8 +34,12 @@ end
 
 --- The definition that a file returns.
 local function load_file(path)
-  if not exists(path) and not path:find("%.lua$") and exists(path .. ".lua") then
-    return usage(("%s: there is no such file; did you mean %s.lua?"):format(path, path))
+  if not exists(path) then
+    for _, ending in ipairs { ".lua", ".json" } do
+      if path:sub(-#ending) ~= ending and exists(path .. ending) then
+        return usage(("%s: there is no such file; did you mean %s%s?"):format(path, path, ending))
+      end
+    end
   end
   return require("luafabric.workflow.file").load(path)
 end
@@ -73,6 +79,8 @@ local function prepare(options, job)
   local plan
   plan, err = job.definition:plan { inputs = values, started_at = core.wall(), run_id = RUN_ID }
   if not plan then return nil, err end
+  problem = workflow_strict.check(options, plan)
+  if problem then return usage(problem) end
   problem = workflow_inputs.given_secret(options, plan.inputs)
   if problem then return usage(problem) end
   job.reports, job.limits, job.inputs, job.hints = reports, limits, values, hints
