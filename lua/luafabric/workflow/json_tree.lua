@@ -29,6 +29,8 @@ end
 --- Passes white space and counts its lines: no other place of JSON holds one.
 function Reader:skip()
   local from = self.at
+  local byte = self.text:byte(from)
+  if byte and byte > 32 then return end
   self.at = self.text:match("^[ \t\r\n]*()", from)
   for _ in self.text:sub(from, self.at - 1):gmatch("\n") do self.line = self.line + 1 end
 end

@@ -21,12 +21,17 @@ M.methods = Checks
 
 -- ---- mistakes and warnings ----
 
+-- A sentence is one line, whatever the names in the file hold.
+local function sentence(message)
+  return (message:gsub("%c", "?"))
+end
+
 function Checks:place(line)
   return ("%s:%d"):format(self.file, line)
 end
 
 function Checks:refuse(line, message, ...)
-  mistake.raise(self:place(line), message:format(...))
+  mistake.raise(self:place(line), sentence(message:format(...)))
 end
 
 --- How an activity is named in a message.
@@ -63,8 +68,8 @@ end
 function Checks:warnings()
   local list = {}
   for index, entry in ipairs(self.lost) do
-    list[index] = { line = entry.line, message = ("%s%s is not honoured: %s"):format(entry.what,
-      listed(entry.names), entry.reason) }
+    list[index] = { line = entry.line, message = sentence(("%s%s is not honoured: %s"):format(
+      entry.what, listed(entry.names), entry.reason)) }
   end
   return list
 end
