@@ -129,6 +129,22 @@ describe("luafabric convert", function()
     assert.is_nil(out:find("flow:input", 1, true))
   end)
 
+  it("gives each step a name of its own, which Lua can take", function()
+    local list, dependencies = {}, {}
+    for index, name in ipairs { "a b", "a-b", "A B", "end", "flow", "ä", "7" } do
+      list[index] = ('{"name": "%s", "path": "n%d"}'):format(name, index)
+      dependencies[index] = ('"p%d": "@activity(\'%s\').exitValue()"'):format(index, name)
+    end
+    list[#list + 1] = ('{"name": "last", "path": "n", "args": {%s}}'):format(
+      table.concat(dependencies, ","))
+    local out, before, after = converted(('{"activities": [%s]}'):format(table.concat(list, ",")),
+      "names")
+    for _, name in ipairs { "a_b", "a_b_2", "a_b_3", "end_2", "flow_2", "step", "step_7" } do
+      assert.matches(("  local %s = "):format(name), out, 1, true)
+    end
+    assert.same(before, after)
+  end)
+
   it("gives names to more steps than Lua has local variables for", function()
     local list = { '{"name": "n0", "path": "n"}' }
     for index = 1, 300 do

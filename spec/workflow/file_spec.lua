@@ -203,6 +203,14 @@ describe("a file that is no workflow", function()
     end
   end)
 
+  it("because it is a runMultiple file that is wrong", function()
+    local path = scratch .. "/dag.json"
+    local handle = assert(io.open(path, "w"))
+    handle:write("[1,]")
+    handle:close()
+    says("dag.json:1: this is not JSON: take out the comma before the ]", file.load(path))
+  end)
+
   it("because it cannot be read", function()
     says(scratch .. "/none.lua: the workflow file cannot be read: No such file or directory",
       file.load(scratch .. "/none.lua"))

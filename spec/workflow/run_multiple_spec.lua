@@ -340,6 +340,10 @@ describe("a mistake in a runMultiple file is told in a sentence:", function()
       dag [["name": "a", "path": "a", "args": {"x": ["@activity('b').exitValue()"]}]])
   end)
 
+  it("on one line, whatever the names hold", function()
+    says('dag.json:2: activity "a?b": path is missing: give "path": "…"', dag '"name": "a\\nb"')
+  end)
+
   it("a value of the wrong kind", function()
     local function field(inside) return dag('"name": "a", "path": "a", ' .. inside) end
     says('dag.json:2: activity "a": retry: expected a whole number from 0 to 99, got 1.5',
