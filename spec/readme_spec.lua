@@ -117,6 +117,17 @@ describe("the README #process", function()
     assert.are.equal("succeeded\n", output)
   end)
 
+  it("runs and converts a file of runMultiple", function()
+    start { notebooks = "examples/seattle" }
+    write(scratch .. "/dag.json", snippets["run-multiple"])
+    seen["run-multiple"] = true
+    local here = ("ln -sfn \"$PWD/examples\" '%s/examples'; cd '%s'\n"):format(scratch, scratch)
+    local output = run("run-dag", environment .. here)
+    assert.matches("dag %x+ succeeded", output)
+    assert.matches("workflow dag  dag.lua", output, 1, true)
+    assert.matches('"2014: ${Summarize.exit', output, 1, true)
+  end)
+
   it("has no snippet that no spec runs", function()
     local commands = "./dev demo     # a workflow of real notebooks on the local emulator: a "
       .. "report and a chart; no Azure account needed"

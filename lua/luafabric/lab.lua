@@ -9,6 +9,7 @@ local nearest = require "luafabric.nearest"
 local service_module = require "luafabric.emulator.service"
 local tasks = require "luafabric.tasks"
 local virtual = require "luafabric.hosts.virtual"
+require "luafabric.workflow" -- gives definitions their `run`, also those of a .json file
 
 local M = {}
 
@@ -181,7 +182,7 @@ end
 
 --- Runs a workflow to its end. What a notebook function's author got wrong (a duration that is
 --- none, say) raises here; what a workflow does wrong is in the report.
----@param workflow string|table  path of a workflow file, or a definition
+---@param workflow string|table  path of a workflow file (.lua, .json), or a definition
 ---@param inputs table<string, any>|nil
 ---@param options luafabric.LabRunOptions|nil
 ---@return table|nil report        the state of the run; `report:ok()`

@@ -35,11 +35,12 @@ local function notebooks(given)
   return named
 end
 
--- Runs examples/patterns/NAME.lua; the report, and the lab.
+-- Runs examples/patterns/NAME.lua, or NAME that ends in .json; the report, and the lab.
 local function run(name, inputs, options)
   options = options or {}
   local lab = fabric.lab { notebooks = notebooks(options.notebooks), start = options.start }
-  return assert(lab:run("examples/patterns/" .. name .. ".lua", inputs)), lab
+  local path = "examples/patterns/" .. name
+  return assert(lab:run(name:find("%.json$") and path or path .. ".lua", inputs)), lab
 end
 
 describe("examples/patterns/retry_by_outcome.lua", function()
@@ -180,6 +181,31 @@ describe("examples/patterns/quality_gate.lua", function()
     assert.equal(1, lab:started("Weather/Ingest"))
     assert.equal(0, lab:started("Weather/Summarize year"))
     assert.equal("failed", report.steps.alert.exit_value)
+  end)
+end)
+
+describe("examples/patterns/run_multiple.json", function()
+  local workspace = { workspace = "Weather" }
+
+  it("runs the notebooks in the order of its dependencies, and hands an exit value on", function()
+    local report, lab = run("run_multiple.json", workspace)
+    assert.equal("succeeded", report.outcome)
+    assert.equal(0, #report.warnings)
+    assert.equal(4, lab:started())
+    assert.matches('^2014: {.*"year": *2014', report.steps.Finish.exit_value)
+    assert.is_true(report.steps["Summarize 2014"].attempts[1].intended_at
+      >= report.steps["Check 2014"].ended_at)
+    assert.is_true(report.steps["Summarize 2015"].attempts[1].intended_at
+      < report.steps["Check 2014"].ended_at)
+  end)
+
+  it("tries again what may be tried again, and finishes nothing without it", function()
+    local report, lab = run("run_multiple.json", workspace, { notebooks = {
+      Ingest = function(_, attempt) attempt:fail("failed") end } })
+    assert.equal("failed", report.outcome)
+    assert.equal(3, lab:started("Weather/Ingest"))
+    assert.equal("upstream", report.steps.Finish.reason.kind)
+    assert.equal(0, lab:started("Weather/Finish"))
   end)
 end)
 

@@ -219,6 +219,14 @@ describe("a file that is no workflow", function()
     end
   end)
 
+  it("because it is a runMultiple file that is wrong", function()
+    local path = scratch .. "/dag.json"
+    local handle = assert(io.open(path, "w"))
+    handle:write("[1,]")
+    handle:close()
+    says("dag.json:1: this is not JSON: take out the comma before the ]", file.load(path))
+  end)
+
   it("because it cannot be read", function()
     says(scratch .. "/none.lua: the workflow file cannot be read: No such file or directory",
       file.load(scratch .. "/none.lua"))
@@ -226,8 +234,6 @@ describe("a file that is no workflow", function()
   end)
 
   it("because it is of another kind", function()
-    says("a/b.json: runMultiple files are not supported yet; write the workflow in Lua",
-      file.load "a/b.json")
     says("Sales/Ingest.ipynb is a notebook, not a workflow: run it with `luafabric notebook run "
       .. "WORKSPACE NOTEBOOK`, or give a Lua file that returns fabric.workflow(…)",
       file.load "Sales/Ingest.ipynb")

@@ -7,7 +7,9 @@ local M = {}
 --- Where to look, for what was asked for.
 local function hint(arguments)
   local command = arguments[1]
-  if command ~= "run" and command ~= "plan" then return "luafabric --help shows what there is" end
+  if command ~= "run" and command ~= "plan" and command ~= "convert" then
+    return "luafabric --help shows what there is"
+  end
   return ("luafabric %s --help shows what there is"):format(command)
 end
 
@@ -40,6 +42,9 @@ local function dispatch(options, terminal)
   if options.command == "plan" then
     return require("luafabric.cli.workflow_plan").run(options, terminal)
   end
+  if options.command == "convert" then
+    return require("luafabric.cli.workflow_convert").run(options, terminal)
+  end
   if options.action == "run" then
     return require("luafabric.cli.notebook_run").run(options, terminal)
   end
@@ -50,7 +55,7 @@ end
 local function print_usage(terminal)
   local exit_codes = require "luafabric.cli.exit_codes"
   terminal:tell(require("luafabric.cli.arguments").parser():get_usage())
-  terminal:tell("commands: run, plan, notebook run, notebook status, notebook cancel, "
+  terminal:tell("commands: run, plan, convert, notebook run, notebook status, notebook cancel, "
     .. "notebook list, emulator, completion")
   terminal:tell(hint {})
   return exit_codes.usage

@@ -2,6 +2,7 @@
 
 local exit_codes = require "luafabric.cli.exit_codes"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
+local workflow_strict = require "luafabric.cli.workflow_strict"
 
 local M = {}
 
@@ -21,8 +22,10 @@ function M.add(parser)
   local run = parser:command("run", "Run a workflow file to its end.")
   run:add_help(false)
   run:flag("-h --help", "Show this, and with FILE the inputs of that workflow.")
-  run:argument("file", "A Lua file that returns fabric.workflow(…)."):argname("FILE"):args("?")
+  run:argument("file", "A Lua file that returns fabric.workflow(…), or a runMultiple .json.")
+    :argname("FILE"):args("?")
   workflow_inputs.add(run)
+  workflow_strict.add(run)
   run:option("--report", "Write a report, however the run ends, and where it cannot begin, too. "
     .. "Its name decides the kind: .html, .md or .xml (JUnit). What was there is removed first. "
     .. "May be repeated."):argname("FILE"):count("*")
@@ -82,13 +85,17 @@ end
 ---@return string|nil message  nil where there is nothing better to say
 function M.suggestion(arguments, said)
   local first, second, third = arguments[1], arguments[2], arguments[3]
-  if is_word(first) and first:find("%.lua$") then
+  if is_word(first) and (first:find("%.lua$") or first:find("%.json$")) then
     return ("'%s' is no command; did you mean luafabric run %s?"):format(first, first)
+  end
+  if first == "convert" and said:find("missing argument 'file'", 1, true) then
+    return "convert: the runMultiple file is missing: luafabric convert FILE.json"
   end
   if first == "plan" and said:find("missing argument 'file'", 1, true) then
     return missing_file "plan"
   end
-  local is_notebook = is_word(second) and not second:find("%.lua$") and is_word(third)
+  local is_notebook = is_word(second) and not second:find("%.lua$")
+    and not second:find("%.json$") and is_word(third)
     and not third:find("=", 1, true)
   if first == "run" and is_notebook then
     local word = require("luafabric.cli.terminal").shell_word

@@ -205,8 +205,10 @@ end
 ---@return table|nil definition
 ---@return luafabric.Error|nil err
 function M.load_file(path)
-  if not exists(path) and not path:find("%.lua$") and exists(path .. ".lua") then
-    return M.usage(("%s: there is no such file; did you mean %s.lua?"):format(path, path))
+  for _, ending in ipairs(exists(path) and {} or { ".lua", ".json" }) do
+    if path:sub(-#ending) ~= ending and exists(path .. ending) then
+      return M.usage(("%s: there is no such file; did you mean %s%s?"):format(path, path, ending))
+    end
   end
   return require("luafabric.workflow.file").load(path)
 end

@@ -7,6 +7,7 @@ local exit_codes = require "luafabric.cli.exit_codes"
 local output = require "luafabric.cli.workflow_output"
 local terminal_module = require "luafabric.cli.terminal"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
+local workflow_strict = require "luafabric.cli.workflow_strict"
 
 local usage = workflow_inputs.usage
 
@@ -23,8 +24,10 @@ local fields = { "name", "file", "inputs", "started_at", "timeout", "deadline", 
 ---@return table command
 function M.add(parser)
   local plan = parser:command("plan", "Show what a workflow file would do, and send nothing.")
-  plan:argument("file", "A Lua file that returns fabric.workflow(…)."):argname("FILE")
+  plan:argument("file", "A Lua file that returns fabric.workflow(…), or a runMultiple .json.")
+    :argname("FILE")
   workflow_inputs.add(plan)
+  workflow_strict.add(plan)
   plan:flag("--online", "Look up all names of workspaces and notebooks, and show their ids.")
   plan:option("--graph", "Print a drawing instead: mermaid, or dot for Graphviz."):choices
     { "mermaid", "dot" }
@@ -51,6 +54,8 @@ local function read_plan(options)
   if not definition then return nil, err end
   local plan, problem = workflow_inputs.plan(options, definition)
   if not plan then return nil, problem end
+  local message = workflow_strict.check(options, plan)
+  if message then return usage(message) end
   return plan
 end
 

@@ -14,6 +14,8 @@ local screen_module = require "luafabric.cli.workflow_screen"
 local terminal_module = require "luafabric.cli.terminal"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
 local workflow_reports = require "luafabric.cli.workflow_reports"
+local workflow_strict = require "luafabric.cli.workflow_strict"
+require "luafabric.workflow" -- gives definitions their `run`, also those of a .json file
 
 local usage = workflow_inputs.usage
 
@@ -59,6 +61,8 @@ local function prepare(options, job)
   local plan, values = workflow_inputs.plan(options, job.definition,
     core.random_hex(RUN_ID_BYTES))
   if not plan then return nil, values end
+  local problem = workflow_strict.check(options, plan)
+  if problem then return usage(problem) end
   job.limits, job.plan, job.reports = limits, plan, reports
   job.secrets = workflow_inputs.secrets(plan, values)
   return job

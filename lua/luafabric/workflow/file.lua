@@ -1,5 +1,6 @@
---- A workflow file: read, run in an environment that catches slips, and what it returns judged.
---- Whatever is wrong with it is one sentence that names the file, mostly the line, and what to do.
+--- A workflow file: read, run in an environment that catches slips, and what it returns judged. A
+--- .json file is one of runMultiple. Whatever is wrong with it is one sentence that names the file,
+--- mostly the line, and what to do.
 
 local definition_module = require "luafabric.workflow.definition"
 local environment = require "luafabric.workflow.environment"
@@ -27,10 +28,24 @@ local function judge_name(path, name)
     return usage("%s is a notebook, not a workflow: run it with `luafabric notebook run WORKSPACE "
       .. "NOTEBOOK`, or give a Lua file that returns fabric.workflow(…)", path)
   end
-  if name:find("%.json$") then
-    return usage("%s: runMultiple files are not supported yet; write the workflow in Lua", path)
-  end
   return true
+end
+
+--- Whether a file is JSON by its name: runMultiple's, and no Lua.
+---@param path string
+---@return boolean
+function M.is_json(path)
+  return path:lower():find("%.json$") ~= nil
+end
+
+--- The text of a file.
+---@param path string
+---@return string|nil text
+---@return luafabric.Error|nil err
+function M.read(path)
+  local text, message = source.read(path)
+  if text then return text end
+  return usage("%s: the workflow file cannot be read: %s", path, message)
 end
 
 -- ---- running ----
@@ -91,6 +106,13 @@ local function judge_result(value, name, text)
   return usage("%s returns nothing; %s", name, ENDING)
 end
 
+local function load_json(path, text, name)
+  local definition, err = require("luafabric.workflow.run_multiple").read(text, name)
+  if not definition then return nil, err end
+  definition.path = path
+  return definition
+end
+
 --- Loads a workflow file. Its code is run; the function of the workflow is not.
 ---@param path string
 ---@return luafabric.Definition|nil definition  with `path`, as given
@@ -99,13 +121,14 @@ function M.load(path)
   local folder, name = split_path(path)
   local ok, err = judge_name(path, name)
   if not ok then return nil, err end
-  local text, message = source.read(path)
-  if not text then return usage("%s: the workflow file cannot be read: %s", path, message) end
+  local text
+  text, err = M.read(path)
+  if not text then return nil, err end
+  if M.is_json(name) then return load_json(path, text, name) end
   if source.is_compiled(text) then
     return usage("%s is compiled Lua, which is not run; give its source", path)
   end
-  local chunk
-  chunk, message = source.compile(text, name, environment.new(folder))
+  local chunk, message = source.compile(text, name, environment.new(folder))
   if not chunk then return usage("%s", message) end
   local ran, value = pcall(tasks.forbid_waiting, "the workflow file " .. name,
     mistake.placed(chunk))

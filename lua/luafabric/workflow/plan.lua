@@ -331,10 +331,11 @@ end
 
 --- The plan of what has been declared. Raises mistakes.
 ---@param state table       the flow's
----@param definition table  name, file, place, and the workflow's own options
+---@param definition table  name, file, place, the workflow's own options, and warnings, if any
 ---@return luafabric.workflow.Plan
 function M.new(state, definition)
   local steps, defaults = state.steps, state.defaults
+  for _, warning in ipairs(definition.warnings or {}) do M.warn(state, warning) end
   if #steps == 0 then M.warn(state, definition.place .. ": the workflow has no steps") end
   dependencies.resolve_names(state)
   local from = inheritance(step_names, defaults)
