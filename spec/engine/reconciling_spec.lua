@@ -181,6 +181,7 @@ describe("a submission that was lost on its way", function()
     local made = lab { lost(1, nil, "lost_request") }
     local report = assert(made:run(ingest(), nil, { cancel_at = 5 }))
     assert.same({ "cancelled", 0, 1 }, { report.outcome, made:started(), posts(made) })
+    assert.equal("cancelled", report.steps.ingest.outcome)
   end)
 
   it("is not sent again where Fabric's list could not be read", function()
@@ -219,6 +220,8 @@ describe("two items of one notebook", function()
       assert.equal(region, json.decode(step.exit_value).region)
       assert.equal("exclusive", step.attempts[1].adopted)
     end
+    local second = report.steps["clean[us]"].attempts[1].intended_at
+    assert.equal(30, math.floor(second - report.started_at + 0.5))
   end)
 
   it("wait for the doubt of one to be settled, and for nothing of another notebook", function()
@@ -236,6 +239,14 @@ describe("two items of one notebook", function()
     assert.equal(1, #us)
     assert.equal(330, math.floor(us[1].intended_at - start + 0.5))
     assert.equal(3, made:started())
+  end)
+
+  it("do not wait for one that waits for its quota", function()
+    local made = lab { { at = "submit", number = 1, fault = 429, retry_after = 600 } }
+    local report = assert(made:run(both_regions()))
+    assert.is_true(report:ok())
+    local us = report.steps["clean[us]"].attempts[1]
+    assert.is_true(us.submitted_at - report.started_at < 10)
   end)
 
   it("that is known at once is not taken for the one in doubt", function()
@@ -314,6 +325,12 @@ describe("what follows a doubt", function()
     report = assert(made:run(ingest(), nil, { submission = "at_least_once" }))
     assert.equal("unknown", report.outcome)
     assert.is_true(made:started() > 1 and made:started() < 5)
+  end)
+
+  it("is nothing for a run that is known, and was lost sight of", function()
+    local made = lab { { at = "status", number = "every", fault = 404 } }
+    local report = assert(made:run(ingest(), nil, { submission = "at_least_once" }))
+    assert.same({ "unknown", 1 }, { report.outcome, made:started() })
   end)
 
   it("is one of three words", function()

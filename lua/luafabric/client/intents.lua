@@ -19,6 +19,7 @@ local LOOK_AGAIN = 5 -- seconds
 ---@field till number|nil    in doubt: unix seconds when it blocks the notebook no longer
 ---@field task table         whose end without an answer leaves a doubt
 ---@field sent boolean|nil   it may have reached Fabric
+---@field judge table|nil    the task that finds out what became of it
 local Intent = {}
 Intent.__index = Intent
 
@@ -56,7 +57,8 @@ local function tidy(client, notebook, now)
   for _, intent in ipairs(notebook.open) do
     local is_left = not intent.till and intent.task.ended
     if is_left then intent.till = intent.sent and settled_at(client, intent.at) or now end
-    if not intent.till or intent.till > now then open[#open + 1] = intent end
+    local is_judged = intent.judge and not intent.judge.ended
+    if not intent.till or intent.till > now or is_judged then open[#open + 1] = intent end
   end
   notebook.open = open
 end
@@ -73,7 +75,7 @@ end
 local function left_of(notebook, now)
   local left = LOOK_AGAIN
   for _, intent in ipairs(notebook.open) do
-    if intent.till then left = math.min(left, intent.till - now) end
+    if intent.till and intent.till > now then left = math.min(left, intent.till - now) end
   end
   return math.max(left, 0.01)
 end
@@ -122,6 +124,18 @@ end
 --- Its task goes on; another one may judge it from now on.
 function Intent:doubt()
   self.till = settled_at(self.client, self.at)
+  wake(self.notebook)
+end
+
+--- The running task finds out what became of it: the notebook is blocked until it says so, at least
+--- until its last look, which comes right when the doubt would be over.
+function Intent:judged()
+  self.judge = tasks.current()
+end
+
+--- It stays in doubt, for as long as it blocks the notebook.
+function Intent:give_up()
+  self.judge = nil
   wake(self.notebook)
 end
 

@@ -119,8 +119,10 @@ function M.resolve(engine, unit, run, doubt)
   engine:record { type = "attempt_doubtful", path = unit.path, attempt = number_of(engine, unit),
     message = run.error.message, request_id = run.request_id, accepted = doubt.accepted,
     till = reconcile.settled_at(doubt.at, settings.V, settings.D) }
+  doubt.intent:judged()
   local verdict, problem = conclude(engine, unit, run, doubt)
   if verdict.verdict == "unknown" then
+    doubt.intent:give_up()
     run.error = unknown_error(engine, unit, run, doubt, verdict, problem)
     return "unknown"
   end
