@@ -69,6 +69,24 @@ describe("history", function()
     assert.same({ cause = "capacity", since = 1003, till = 1034 }, waiting)
   end)
 
+  it("knows that a submission is in doubt, and how its run was found", function()
+    local events = { started { { path = "ingest" } }, intended("ingest", 1),
+      { type = "attempt_doubtful", path = "ingest", attempt = 1, message = "lost", till = 1400,
+        request_id = "r" } }
+    local attempt = folded(events).steps.ingest.attempts[1]
+    assert.same({ "unknown", { since = 1003, till = 1400, message = "lost" }, "r" },
+      { attempt.state, attempt.doubt, attempt.request_id })
+    assert.same({ cause = "doubt", since = 1003, till = 1400 }, attempt.waiting)
+
+    events[4] = { type = "attempt_adopted", path = "ingest", attempt = 1, job_id = "j",
+      how = "exclusive" }
+    local step = folded(events).steps.ingest
+    attempt = step.attempts[1]
+    assert.same({ "submitted", "j", "j", "exclusive", 1004, "r" }, { attempt.state, attempt.job_id,
+      step.job_id, attempt.adopted, attempt.submitted_at, attempt.request_id })
+    assert.is_nil(attempt.waiting)
+  end)
+
   it("puts items behind their each, and counts how they end", function()
     local state = folded {
       started { { path = "clean", kind = "each" }, { path = "report" } },
@@ -104,8 +122,10 @@ describe("history", function()
     local makers = {
       attempt_waiting = { cause = "network", seconds = 1 }, attempt_submitted = { job_id = "j" },
       status_changed = { status = "InProgress" }, attempt_ended = { outcome = "failed" },
+      attempt_doubtful = { message = "lost", till = 4000 }, attempt_adopted = { job_id = "j" },
     }
     local ways = { intended = {}, waiting = { "attempt_waiting" },
+      unknown = { "attempt_doubtful" },
       submitted = { "attempt_submitted" }, ended = { "attempt_ended" } }
     for from, way in pairs(ways) do
       for kind, fields in pairs(makers) do

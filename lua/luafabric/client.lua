@@ -24,6 +24,7 @@ end
 function M.new(options)
   local self = options_module.read_client(options, 2)
   self.runs = 0 -- how many run objects there were
+  self.intents = {} -- submissions without an answer, and known runs, by notebook
   self.endpoints, self.ids = {}, {} -- what was found for workspaces and names
   self.searches = setmetatable({}, { __mode = "k" }) -- loop -> names being looked up
   self.watchers = setmetatable({}, { __mode = "kv" }) -- loop -> who watches

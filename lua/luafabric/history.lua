@@ -14,13 +14,15 @@ local M = {}
 --- |-------------|------------------------------------------------------------|
 --- | `intended`  | not known until the answer: the submission is on its way   |
 --- | `waiting`   | surely not: it is submitted again when the wait is over    |
+--- | `unknown`   | perhaps: its answer told nothing, and it is looked for     |
 --- | `submitted` | yes, under `job_id`                                        |
 --- | `ended`     | as the outcome says                                        |
 M.attempt_transitions = {
   intended = { attempt_waiting = "waiting", attempt_submitted = "submitted",
-    attempt_ended = "ended" },
+    attempt_doubtful = "unknown", attempt_ended = "ended" },
   waiting = { attempt_waiting = "waiting", attempt_submitted = "submitted",
-    attempt_ended = "ended" },
+    attempt_doubtful = "unknown", attempt_ended = "ended" },
+  unknown = { attempt_adopted = "submitted", attempt_ended = "ended" },
   submitted = { attempt_waiting = "submitted", status_changed = "submitted",
     attempt_ended = "ended" },
   ended = {},
@@ -83,9 +85,12 @@ M.attempt_transitions = {
 
 ---@class luafabric.AttemptState
 ---@field number integer
----@field state "intended"|"waiting"|"submitted"|"ended"
+---@field state "intended"|"waiting"|"unknown"|"submitted"|"ended"
 ---@field status string|nil       Fabric's word
 ---@field waiting { cause: string, since: number, till: number }|nil
+---@field doubt { since: number, till: number, message: string, accepted: boolean|nil }|nil  its
+---  submission got no answer that tells; accepted: there is a run, whose id is not known
+---@field adopted string|nil      how its run was found: "exclusive", "tag", "request_id"
 ---@field intended_at number
 ---@field submitted_at number|nil
 ---@field running_at number|nil   when InProgress was first seen
@@ -245,6 +250,21 @@ function readers.attempt_submitted(state, event)
   local attempt, step = attempt_of(state, event)
   attempt.submitted_at, attempt.waiting = event.at, nil
   attempt.job_id, attempt.request_id = event.job_id, event.request_id
+  step.job_id = event.job_id
+end
+
+function readers.attempt_doubtful(state, event)
+  local attempt = attempt_of(state, event)
+  attempt.doubt = { since = event.at, till = event.till, message = event.message,
+    accepted = event.accepted }
+  attempt.waiting = { cause = "doubt", since = event.at, till = event.till }
+  attempt.request_id = event.request_id
+end
+
+function readers.attempt_adopted(state, event)
+  local attempt, step = attempt_of(state, event)
+  attempt.submitted_at, attempt.waiting = event.at, nil
+  attempt.job_id, attempt.adopted = event.job_id, event.how
   step.job_id = event.job_id
 end
 

@@ -17,7 +17,7 @@ local known_options = { notebooks = true, faults = true, seed = true, start = tr
   settings = true }
 
 local known_run_options = { cancel_at = true, cancel_now_at = true, on_event = true,
-  on_start = true, store = true, run_id = true }
+  on_start = true, store = true, run_id = true, submission = true, exclusive = true }
 
 -- Those that mean something here; `run` is the lab's own.
 local known_settings = { queue = true, capacity = true, capacity_answer = true, quota = true,
@@ -41,6 +41,8 @@ local known_settings = { queue = true, capacity = true, capacity_answer = true, 
 ---@field on_start? fun(control: table)
 ---@field store? table
 ---@field run_id? string
+---@field submission? string  as for workflow:run
+---@field exclusive? boolean
 
 ---@class luafabric.Lab
 ---@field events table[]  of the last run
@@ -168,6 +170,7 @@ local function run_in_task(self, definition, inputs, options)
   local _, loop = tasks.current()
   return definition:run {
     client = self.client, inputs = inputs, store = options.store, run_id = options.run_id,
+    submission = options.submission, exclusive = options.exclusive,
     on_event = function(event, state)
       self.events[#self.events + 1] = event
       if options.on_event then options.on_event(event, state) end

@@ -17,7 +17,10 @@ M.new = definition.new
 local RUN_ID_BYTES = 6
 
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
-  run_id = true, plan = true, timeout = true, deadline = true, max_concurrency = true }
+  run_id = true, plan = true, timeout = true, deadline = true, max_concurrency = true,
+  submission = true, exclusive = true }
+
+local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 
 ---@class luafabric.WorkflowRunOptions
 ---@field client luafabric.Client
@@ -30,6 +33,11 @@ local known = { inputs = true, client = true, on_event = true, on_start = true, 
 ---@field timeout? number|string       of the whole run, instead of the workflow's own
 ---@field deadline? string             the same
 ---@field max_concurrency? integer     the same
+---@field submission? "reconcile"|"at_most_once"|"at_least_once"  what follows a submission whose
+---  answer is lost. reconcile (default): its run is looked for in Fabric's list, and only what is
+---  proven is concluded; at_most_once: the outcome is unknown at once; at_least_once: it is sent
+---  again, so that there may be two runs
+---@field exclusive? boolean           nobody else runs any of the notebooks while this one does
 
 ---@class luafabric.WorkflowControl  all of it plain: may be called from a signal's handler
 ---@field state luafabric.WorkflowRun
@@ -74,6 +82,12 @@ local function check_options(options)
   if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
     error("workflow:run: max_concurrency: expected a whole number from 1 up", 3)
   end
+  if options.submission ~= nil and not modes[options.submission] then
+    error("workflow:run: submission: expected reconcile, at_most_once or at_least_once", 3)
+  end
+  if options.exclusive ~= nil and type(options.exclusive) ~= "boolean" then
+    error("workflow:run: exclusive: expected true or false", 3)
+  end
   if options.timeout ~= nil then duration.check(options.timeout, "workflow:run: timeout", 3) end
 end
 
@@ -114,7 +128,8 @@ local function run(self, options)
   if not found then return nil, err end
   local engine = require("luafabric.engine").new { plan = plan, port = port, loop = loop,
     store = options.store or require("luafabric.store.memory").new { keep = false },
-    on_event = options.on_event, key = fingerprint_key() }
+    on_event = options.on_event, key = fingerprint_key(), submission = options.submission,
+    exclusive = options.exclusive }
   if options.on_start then
     tasks.forbid_waiting("the function given as on_start", options.on_start,
       setmetatable({ engine = engine, state = engine.state }, Control))

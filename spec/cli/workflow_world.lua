@@ -20,6 +20,7 @@ local MEETS = {
   Done = { ends("Completed", { exit_value = '{"days":1461,"regions":["eu","us"]}' }) },
   Failed = { ends("Failed", { failure_reason = "it broke" }) },
   Endless = { ends "InProgress" }, Last = { ends "Completed" }, Lost = { "lost_answer" },
+  Alone = { "lost_answer" },
   Echoing = { ends("Completed", { exit_value = '{"said":"' .. SECRET .. '"}' }) },
   Leaking = { ends("Failed", { failure_reason = "no access with " .. SECRET }) },
   Refused = { "Unauthorized" }, HeldLong = { ends "InProgress", delay = 40 },
@@ -50,7 +51,8 @@ local FILES = {
     local token = flow:input("token", { secret = true })
     flow:notebook("Echoing", { parameters = { text = "Bearer " .. token } })
     flow:notebook("Leaking", { parameters = { text = token } })]],
-  lost = [[flow:notebook("Lost")]], refused = [[flow:notebook("Refused")]],
+  lost = [[flow:notebook("Lost")]], alone = [[flow:notebook("Alone")]],
+  refused = [[flow:notebook("Refused")]],
   held = [[flow:notebook("HeldLong")]],
   nowhere = [[flow:notebook("Done", { workspace = "Nowhere" })]],
 }

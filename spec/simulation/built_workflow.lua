@@ -51,7 +51,7 @@ end
 
 local function fields_of(step, notebook)
   return { workspace = "W", notebook = notebook, retry = retry_of(step), timeout = step.timeout,
-    expect = step.expect and is_good or nil }
+    exclusive = step.exclusive, expect = step.expect and is_good or nil }
 end
 
 local function step_fields(step, handles, notebook)

@@ -354,6 +354,18 @@ local function has_fates(desc)
   return false
 end
 
+--- Of some notebooks it is said that nobody else runs them: then a lost answer is no loss. By
+--- numbers of its own, so that a seed gives the same workflow with and without.
+local function choose_exclusive(desc, random)
+  for _, step in ipairs(desc.steps) do
+    step.exclusive = random.chance(0.5) or nil
+    for _, key in ipairs { "full", "delta", "default" } do
+      local branch = step.branches and step.branches[key]
+      if branch then branch.exclusive = random.chance(0.5) or nil end
+    end
+  end
+end
+
 --- A workflow.
 ---@param seed integer
 ---@return table desc
@@ -365,6 +377,7 @@ function M.new(seed)
   local count = random.chance(0.04) and random.whole(30, 58) or random.whole(1, 14)
   for index = 1, count do add_step(random, desc, index) end
   for index = 1, random.one { 0, 0, 1, 1, 2 } do add_finally(random, desc, index) end
+  choose_exclusive(desc, generator(seed + 1000003))
   desc.noise = random_noise(random)
   if has_fates(desc) then let_all_in(desc) end
   local stop = random.whole(1, 20)

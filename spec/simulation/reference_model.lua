@@ -20,6 +20,12 @@ end
 
 local AT_THE_DOOR = { lost = "unknown", forbidden = "unauthorized", refused = "rejected" }
 
+--- Where nobody else runs the notebook, the run of a lost answer is found, and goes on.
+local function as_found(step, result)
+  if result.kind ~= "lost" or not step.exclusive then return result end
+  return { kind = "ok", seconds = result.seconds }
+end
+
 local function outcome_of(step, result)
   if AT_THE_DOOR[result.kind] then return AT_THE_DOOR[result.kind] end
   if result.kind ~= "ok" then return result.kind end
@@ -40,7 +46,7 @@ local function play(step, script)
   local on, attempts, attempt, starts = retried_outcomes(step), step.attempts or 1, 1, 0
   while true do
     starts = starts + 1
-    local result = script[math.min(starts, #script)]
+    local result = as_found(step, script[math.min(starts, #script)])
     local outcome = outcome_of(step, result)
     if outcome == "succeeded" then
       local good = type(result.exit) == "table" and result.exit.good

@@ -251,6 +251,7 @@ describe("the store of runs", function()
 
     for kind, event in pairs {
       ["submitted"] = { type = "attempt_submitted", path = "x", attempt = 1, job_id = "j" },
+      ["adopted"] = { type = "attempt_adopted", path = "x", attempt = 1, job_id = "j" },
       ["rejected"] = { type = "attempt_ended", path = "x", attempt = 1, outcome = "rejected" },
       ["waiting"] = { type = "attempt_waiting", path = "x", attempt = 1, seconds = 5 },
     } do

@@ -30,6 +30,17 @@ describe("the lines of a run", function()
     }, list)
   end)
 
+  it("tell of a submission in doubt, and of its run when it is found", function()
+    local told = story.new { "ingest" }
+    local list = listen(told)
+    told:ready("ingest"):intend("ingest")
+    told:tell("attempt_doubtful", "ingest", { attempt = 1, message = "no answer",
+      till = told.now + 330 })
+    told:pass(30):tell("attempt_adopted", "ingest", { attempt = 1, job_id = "j-1" })
+    assert.are.same({ "13:00:00  ingest  in doubt: no answer", "13:00:30  ingest  found  job j-1" },
+      list)
+  end)
+
   it("begin with the run and its inputs", function()
     local told = story.new({ "a", "b" }, { inputs = {
       { name = "day", type = "DateTime", value = "2026-11-23T00:00:00Z" },

@@ -21,6 +21,13 @@ function M.get_instance(endpoint, workspace_id, notebook_id, job_id)
       notebook_id, job_id) })
 end
 
+--- One page of the sessions behind a notebook's Spark runs.
+---@param token string|nil  of the page before
+function M.list_sessions(endpoint, workspace_id, notebook_id, token)
+  return request.new(endpoint, { purpose = "livy", query = request.page_query(token),
+    path = request.path("/workspaces/%s/notebooks/%s/livySessions", workspace_id, notebook_id) })
+end
+
 --- The text at a path: a JSON string as what it says, anything else exactly as it stands.
 local function exact_text(body, ...)
   local slice = json.slice(body, ...)

@@ -38,6 +38,12 @@ function M.add(parser)
     .. "start: 90s, 15m, 2h, 1d."):argname("DURATION")
   run:option("--deadline", "The same at a time: 06:00 (the next one, local), 06:00Z, "
     .. "2026-01-31T06:00:00Z."):argname("TIME")
+  run:flag("--exclusive", "Nobody else runs its notebooks meanwhile: where the answer to a "
+    .. "submission is lost, the one run that can be it is taken for it.")
+  run:option("--submission", "What follows a submission whose answer is lost: reconcile (default) "
+    .. "looks for its run, and ends as unknown where nothing is proven; at-most-once ends as "
+    .. "unknown at once; at-least-once submits again, so that there may be two runs.")
+    :choices { "reconcile", "at-most-once", "at-least-once" }
   run:option("--on-interrupt", "What Ctrl-C, SIGTERM or SIGHUP does: cancel the runs and wait for "
     .. "them, or detach and leave them in Fabric. Ctrl-\\ always leaves them; those of --local end "
     .. "with the command.")

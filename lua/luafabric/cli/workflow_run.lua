@@ -27,7 +27,8 @@ local RUN_ID_BYTES = 6
 
 --- What stands on the command line in place of the file's own words.
 local function read_limits(options)
-  local limits = { max_concurrency = options.max_concurrency }
+  local limits = { max_concurrency = options.max_concurrency, exclusive = options.exclusive,
+    submission = options.submission and options.submission:gsub("%-", "_") or nil }
   if options.timeout then
     local seconds, message = duration.parse(options.timeout)
     if not seconds then return usage(("--timeout %s: %s"):format(options.timeout, message)) end
@@ -91,6 +92,7 @@ local function work(job, terminal, connection, interrupt, screen)
     plan = job.plan, client = client,
     timeout = job.limits.timeout, deadline = job.limits.deadline,
     max_concurrency = job.limits.max_concurrency,
+    exclusive = job.limits.exclusive, submission = job.limits.submission,
     on_start = function(control) interrupt:started(control) end,
     on_event = function(event, current)
       print_event(terminal, event)

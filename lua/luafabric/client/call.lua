@@ -3,6 +3,7 @@
 --- nobody else.
 
 local errors = require "luafabric.errors"
+local intents = require "luafabric.client.intents"
 local origin = require "luafabric.origin"
 local response = require "luafabric.api.response"
 local retry = require "luafabric.policy.retry"
@@ -76,7 +77,11 @@ function M.once(client, request, before)
     return nil, bad_token(client)
   end
   if before then before() end
-  return without_token(tasks.request(complete(client, request, token)), token), token
+  local host = M.host()
+  local sent = host.wall()
+  local completion = tasks.request(complete(client, request, token))
+  intents.measure(client, sent, host.wall(), completion)
+  return without_token(completion, token), token
 end
 
 --- After a 401: whether another try with a new token makes sense.

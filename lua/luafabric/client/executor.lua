@@ -2,12 +2,19 @@
 --- handed instead. All functions are called in a task of the loop that the runs belong to; what
 --- happens to a run is told to its listener (plain, may not wait), from then until its end.
 
+local call = require "luafabric.client.call"
 local details = require "luafabric.client.details"
 local errors = require "luafabric.errors"
 local names = require "luafabric.client.names"
 local endpoints = require "luafabric.client.endpoints"
+local intents = require "luafabric.client.intents"
+local jobs = require "luafabric.api.jobs"
 local options_module = require "luafabric.client.options"
+local notebooks = require "luafabric.api.notebooks"
 local preparation = require "luafabric.client.preparation"
+local response = require "luafabric.api.response"
+local submission = require "luafabric.client.submission"
+local tag_module = require "luafabric.client.tag"
 local watcher = require "luafabric.client.watcher"
 local words = require "luafabric.client.words"
 
@@ -48,20 +55,34 @@ function Executor:resolve(workspace, notebook)
   return workspace_id, notebook_id
 end
 
---- Checks a request and finds what it names; nothing is submitted yet.
----@param request table     workspace, notebook, parameters, compute
+--- Checks a request and finds what it names; nothing is submitted yet. Where the user gave a
+--- compute whose session has a name, a tag of this one submission goes into it.
+---@param request table     workspace, notebook, parameters, compute, tag
 ---@param patience number   seconds to get it submitted, waits for quota and capacity included
 ---@param listener fun(event: table)
+---@param alone boolean     it is sent while the notebook has no other open intent
 ---@return luafabric.Submission|nil prepared  with run.workspace_id, run.notebook_id and body
 ---@return luafabric.Error|nil err
-function Executor:prepare(request, patience, listener)
+function Executor:prepare(request, patience, listener, alone)
+  local compute, tag = tag_module.add(request.compute, request.tag)
   local ok, spec = pcall(options_module.read_run, { workspace = request.workspace,
-    notebook = request.notebook, parameters = request.parameters, compute = request.compute,
+    notebook = request.notebook, parameters = request.parameters, compute = compute,
     submit_timeout = patience }, self.client.route, "step", 0)
   if not ok then
     return nil, errors.new { kind = "usage", message = (tostring(spec):gsub("^step: ", "")) }
   end
-  return preparation.prepare(self.client, spec, listener)
+  local prepared, err = preparation.prepare(self.client, spec, listener)
+  if not prepared then return nil, err end
+  prepared.tag, prepared.alone = tag, alone
+  return prepared
+end
+
+--- Waits until it may be sent: before it is written down as intended, so that what waits is not in
+--- doubt should this process end.
+---@param prepared luafabric.Submission
+---@param on_wait fun()  called once, when it has to wait for another submission; plain
+function Executor:enter(prepared, on_wait)
+  submission.enter(prepared, on_wait)
 end
 
 --- Submits what was prepared, at most once.
@@ -86,6 +107,71 @@ end
 ---@param run luafabric.Run
 function Executor:read_details(run)
   details.read(run)
+end
+
+-- ---- submissions in doubt ----
+
+--- What a reconciliation goes by.
+---@return { V: number, D: number, skew: luafabric.Skew|nil, tag_proven: boolean|nil }
+function Executor:reconciliation()
+  local client = self.client
+  return { V = client.visible_after, D = client.late_by, skew = client.skew,
+    tag_proven = client.tag_proven }
+end
+
+-- A look comes again by itself.
+local ONE_LOOK = { tries = 2, quiet = true }
+
+local function each(self, make, visit, what)
+  local options = { what = what }
+  for name, value in pairs(ONE_LOOK) do options[name] = value end
+  return call.each(self.client, make, visit, options)
+end
+
+--- The names of the sessions behind a notebook's runs, by job; what cannot be read is not there.
+local function session_names(self, run)
+  local found = {}
+  each(self, function(token)
+    return notebooks.list_sessions(run.endpoint, run.workspace_id, run.notebook_id, token)
+  end, function(value)
+    local job_id, name = response.text(value.jobInstanceId), response.text(value.livyName)
+    if job_id and name then found[job_id:lower()] = name end
+  end, "the sessions could not be listed")
+  return found
+end
+
+--- All runs of a notebook that Fabric lists.
+---@param run luafabric.Run
+---@param tag string|nil    where there is one, the names of the sessions are read too
+---@return table[]|nil rows  of api.jobs, with `name` where it is known
+---@return luafabric.Error|nil err
+function Executor:list_runs(run, tag)
+  local rows, strange = {}, false
+  local ok, err = each(self, function(token)
+    return jobs.list(run.endpoint, run.workspace_id, run.notebook_id, token)
+  end, function(value)
+    local row = jobs.read_instance(value)
+    strange = strange or not row
+    rows[#rows + 1] = row
+  end, "the list could not be read")
+  if not ok then return nil, err end
+  if strange then
+    return nil, errors.new { kind = "platform", message = "the list has a run without an id" }
+  end
+  local names_by_job = tag and #rows > 0 and session_names(self, run) or {}
+  for _, row in ipairs(rows) do row.name = names_by_job[row.job_id] end
+  return rows
+end
+
+--- A run whose submission was in doubt is found: it is ours, and watched from now on.
+---@param run luafabric.Run
+---@param job_id string
+---@param sent_at number  host time of its submission
+function Executor:adopt(run, job_id, sent_at)
+  run.outcome, run.error, run.job_id = nil, nil, job_id
+  run.accepted_at, run.clock = sent_at, call.host().name
+  intents.claim(self.client, run)
+  watcher.watch(run)
 end
 
 --- The command that shows a run, for messages.

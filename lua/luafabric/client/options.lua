@@ -4,12 +4,15 @@
 local duration = require "luafabric.duration"
 local endpoints = require "luafabric.client.endpoints"
 local nearest = require "luafabric.nearest"
+local reconcile = require "luafabric.policy.reconcile"
 
 local M = {}
 
 local DEFAULT_ENDPOINT = "https://api.fabric.microsoft.com/v1"
 local DEFAULT_FLOOR = 10 -- seconds between polls where the server says nothing, as Microsoft's CLI
 local LOOPBACK_FLOOR = 0.5 -- http is never Fabric itself, and has no quota to share
+-- What runs on this machine has no gateways in between.
+local LOOPBACK_VISIBLE, LOOPBACK_LATE = 1, 10 -- seconds
 local DEFAULT_SUBMIT_TIMEOUT = 1800 -- seconds
 
 -- Throughout: `level` is as for `error`, seen from the function that calls the one that has it.
@@ -32,11 +35,17 @@ local DEFAULT_SUBMIT_TIMEOUT = 1800 -- seconds
 ---@field connect_timeout? number|string  default 10 s
 ---@field proxy? string       for calls outside of a loop; in a loop it belongs to the host
 ---@field ca_file? string     the same
+---@field visible_after? number|string  until Fabric surely lists a run that it accepted, default
+---  30 s (1 s for an endpoint on this machine)
+---@field late_by? number|string  longest time that a lost submission may take to reach Fabric,
+---  default 5 minutes (10 s for an endpoint on this machine)
+---@field tag_proven? boolean  Fabric was seen to show the name of a run's session, our tag in it
 ---@field host? fun(): table  gives the host for calls outside of a loop; default hosts.plain
 
 local known_options = { credential = true, endpoint = true, route = true, on_event = true,
   poll_floor = true, workspace_endpoints = true, request_timeout = true, connect_timeout = true,
-  proxy = true, ca_file = true, host = true }
+  proxy = true, ca_file = true, host = true, visible_after = true, late_by = true,
+  tag_proven = true }
 
 local routes = { typed = true, generic = true }
 
@@ -110,6 +119,7 @@ function M.read_client(options, level)
   local endpoint, origin = endpoints.parse(options.endpoint or DEFAULT_ENDPOINT)
   if not endpoint then fail("client: endpoint: " .. origin, level + 1) end
   local inner, origins = level + 1, { [origin] = true }
+  local is_loopback = endpoint:find("^http:") ~= nil
   return {
     endpoint = endpoint, origins = origins,
     credential = check_credential(options.credential, inner),
@@ -118,7 +128,12 @@ function M.read_client(options, level)
     proxy = check_type(options, "proxy", "string", inner),
     ca_file = check_type(options, "ca_file", "string", inner),
     poll_floor = check_duration(options, "poll_floor", inner)
-      or (endpoint:find("^http:") and LOOPBACK_FLOOR or DEFAULT_FLOOR),
+      or (is_loopback and LOOPBACK_FLOOR or DEFAULT_FLOOR),
+    visible_after = check_duration(options, "visible_after", inner)
+      or (is_loopback and LOOPBACK_VISIBLE or reconcile.VISIBLE),
+    late_by = check_duration(options, "late_by", inner)
+      or (is_loopback and LOOPBACK_LATE or reconcile.LATE),
+    tag_proven = check_type(options, "tag_proven", "boolean", inner),
     request_timeout = check_duration(options, "request_timeout", inner),
     connect_timeout = check_duration(options, "connect_timeout", inner),
     host_factory = check_type(options, "host", "function", inner),

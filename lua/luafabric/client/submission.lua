@@ -6,6 +6,7 @@ local call = require "luafabric.client.call"
 local core = require "luafabric.core"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
+local intents = require "luafabric.client.intents"
 local jobs = require "luafabric.api.jobs"
 local response = require "luafabric.api.response"
 local retry = require "luafabric.policy.retry"
@@ -35,6 +36,10 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field first_unsent number|nil  host time of the first failure before the send
 --- @field limited integer|nil      how many 429 and 430 in a row
 --- @field renewed boolean|nil      a 401 was answered with a new token
+--- @field intent luafabric.Intent|nil  open from right before the send until its answer
+--- @field alone boolean|nil        it waits until the notebook has no other open intent
+--- @field tag string|nil           what is in the name of its session, and of no other
+--- @field doubt table|nil          the outcome is `unknown`: what can be told of it
 
 local function about(self, event)
   local run = self.run
@@ -72,8 +77,13 @@ local function what_happened(completion)
     fields.message and (", " .. fields.message:gsub("%.$", "")) or "")
 end
 
+--- What a reconciliation needs to know is left in `doubt`.
 local function unknown(self, completion, what)
   local run = self.run
+  self.doubt = { intent = self.intent, at = self.sent_wall, sent_at = self.sent_at, what = what,
+    request_id = response.request_id(completion), tag = self.tag,
+    accepted = answer.of_submission(completion) == "accepted" or nil }
+  self.intent:doubt()
   local fields = response.error_fields(completion)
   run.outcome = "unknown"
   run.request_id = response.request_id(completion)
@@ -121,6 +131,7 @@ local function accepted(self, completion)
     return unknown(self, completion, ("an answer that names no run (HTTP %d)")
       :format(completion.status))
   end
+  intents.claim(self.client, run)
   emit(self, { type = "submitted", job_id = run.job_id, request_id = run.request_id })
   return run
 end
@@ -225,20 +236,44 @@ end
 
 -- ---- sending ----
 
+--- Opens the intent, if it is not open.
+---@param self luafabric.Submission
+---@param on_wait nil|fun()  called when it has to wait for another one
+function M.enter(self, on_wait)
+  if self.intent then return end
+  if self.alone then
+    self.intent = intents.enter(self.client, self.run, on_wait)
+  else
+    self.intent = intents.open(self.client, self.run)
+  end
+end
+
+local function leave(self)
+  if self.intent and not self.doubt then self.intent:close() end
+  self.intent = nil
+end
+
 local function send(self)
   local run, host = self.run, call.host()
   local request = jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id,
     self.body)
   request.not_after = self.deadline
   request.timeout = self.client.request_timeout or ANSWER_TIMEOUT
+  M.enter(self)
   local completion, token = call.once(self.client, request, function()
     self.attempt = self.attempt + 1
-    self.sent_wall = host.wall()
+    self.sent_wall, self.sent_at = host.wall(), host.now()
     emit(self, { type = "submitting", attempt = self.attempt })
+    self.intent:sending(self.sent_wall) -- last: the listener may end this task
   end)
   self.token = token
   return completion, token
 end
+
+-- Those whose answer says at once that the intent has come to nothing: a wait for the next try
+-- keeps nobody else from sending.
+local sure = { not_sent = true, cannot_send = true, too_late = true, unauthorized = true,
+  forbidden = true, throttled = true, capacity = true, rejected = true }
 
 --- Submits one run.
 ---@param self luafabric.Submission
@@ -248,11 +283,18 @@ function M.submit(self)
   self.attempt = 0
   while true do
     local completion, err = send(self)
-    if not completion then return nil, err end
+    if not completion then
+      leave(self)
+      return nil, err
+    end
     local verdict = answer.of_submission(completion)
+    if sure[verdict] then leave(self) end
     local result
     result, err = verdicts[verdict](self, completion)
-    if result ~= "again" then return result, err end
+    if result ~= "again" then
+      leave(self)
+      return result, err
+    end
   end
 end
 

@@ -61,6 +61,15 @@ local function reference(item)
   return { workspaceId = item.workspace.id, itemId = item.id, referenceType = "ById" }
 end
 
+--- A session has the name that the request gives it, or one of Fabric's making.
+local function session_name(job)
+  local data = job.request.execution_data
+  local given = type(data) == "table" and (data.computeConfiguration or data.configuration)
+  local name = type(given) == "table" and given.name
+  if type(name) == "string" and name ~= "" then return name end
+  return job.item.name .. "_" .. jobs.id_of(job, "livy")
+end
+
 local function application_id(job)
   return ("application_%d_0001"):format(math.floor(job.submitted_at))
 end
@@ -77,7 +86,7 @@ local function spark_details(job, ended)
     livyId = livy,
     monitoringInfo = {
       activityDetails = {
-        sparkApplicationId = application_id(job), livyName = job.item.name .. "_" .. livy,
+        sparkApplicationId = application_id(job), livyName = session_name(job),
         creatorItem = reference(job.item), itemName = job.item.name, jobType = "SparkSession",
         capacityId = ids.stable("capacity"), isHighConcurrency = tag ~= nil,
         runtimeVersion = "1.3", operationName = "Notebook run",
@@ -155,7 +164,7 @@ function M.session(job, settings, context)
     sparkApplicationId = application_id(job), livyId = jobs.id_of(job, "livy"),
     state = LIVY_STATES[(jobs.shown(job, settings, now))] or "Unknown", origin = "SubmittedJob",
     attemptNumber = 1, maxNumberOfAttempts = 1,
-    livyName = job.item.name .. "_" .. jobs.id_of(job, "livy"),
+    livyName = session_name(job),
     submitter = { id = ids.stable("caller"), type = "ServicePrincipal" },
     item = reference(job.item), itemName = job.item.name, itemType = "Notebook",
     jobType = "SparkSession", submittedDateTime = os.date("!%Y-%m-%dT%H:%M:%SZ",

@@ -12,7 +12,7 @@ local function schedule_again(engine, unit, seconds, cause, spent, free)
   engine:record { type = "retry_scheduled", path = unit.path, attempt = #attempts + 1,
     cause = cause, seconds = seconds, spent = spent, free = free }
   engine:release(unit)
-  unit.run, unit.task, unit.stop, unit.cancel_until = nil, nil, nil, nil
+  unit.run, unit.task, unit.stop, unit.cancel_until, unit.in_doubt = nil, nil, nil, nil, nil
   unit.retry_timer = engine.timers:after(seconds, function()
     unit.retry_timer = nil
     engine:enqueue(unit)
@@ -36,6 +36,12 @@ local function requeue(engine, unit, cause, free)
   return true
 end
 
+--- Who asked for `at_least_once` bears a second run beside one that may be there. A run that is
+--- known, and was only lost sight of, is none of these.
+local function may_repeat(engine, unit)
+  return engine.submission == "at_least_once" and not unit.run.job_id
+end
+
 local function is_final(unit)
   return unit.stop and unit.stop.final
 end
@@ -53,7 +59,9 @@ function M.after_attempt(engine, unit, outcome, err)
   -- Where nothing was ever sent, there may be no network at all: that is said at once.
   local is_network = err and err.kind == "network" and engine.has_submitted
   if is_network and requeue(engine, unit, "network", number) then return true end
-  if outcome == "capacity" and requeue(engine, unit, "capacity", number) then return true end
+  local is_free = outcome == "capacity" or outcome == "not_started"
+    or outcome == "unknown" and may_repeat(engine, unit)
+  if is_free and requeue(engine, unit, outcome, number) then return true end
   local policy = unit.branch.retry
   local seconds = step_retry.delay(policy, step.spent, engine.random())
   if not seconds then return false end

@@ -85,6 +85,11 @@ local function unit_place(priority, step)
   return step.index - (priority or 0) * PRIORITY
 end
 
+--- Whether nobody else runs the unit's notebook: its one unclaimed run is its own.
+function Engine:is_exclusive(unit)
+  return self.exclusive == true or unit.request.exclusive == true
+end
+
 --- A unit of a step; `branch` is whose fields it runs with.
 function Engine:new_unit(path, step, branch, priority)
   return { path = path, step = step, branch = branch,
@@ -290,13 +295,16 @@ Engine.watch_deadline = stopping.watch_deadline
 
 --- An engine for one run of a plan.
 ---@param given { plan: table, port: luafabric.Executor, store: table, loop: luafabric.Loop,
----  on_event: nil|fun(event: table, state: luafabric.WorkflowRun), key: string|nil }
----  key: 16 random bytes for the fingerprints of secrets
+---  on_event: nil|fun(event: table, state: luafabric.WorkflowRun), key: string|nil,
+---  submission: "at_most_once"|"reconcile"|"at_least_once"|nil, exclusive: boolean|nil }
+---  key: 16 random bytes for the fingerprints of secrets; submission: what follows a submission
+---  whose fate is in doubt; exclusive: nobody else runs any of its notebooks
 ---@return luafabric.Engine
 function M.new(given)
   local loop = given.loop
   local self = setmetatable({
     plan = given.plan, port = given.port, store = given.store, on_event = given.on_event,
+    submission = given.submission or "reconcile", exclusive = given.exclusive,
     loop = loop, host = loop.host, random = loop.host.random, wake = loop:condition(),
     stored = loop:condition(), state = history.new(), masks = masks.new(given.key),
     timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,

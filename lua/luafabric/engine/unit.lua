@@ -3,12 +3,13 @@
 --- attempt. What it may do next is in history.attempt_transitions.
 ---
 --- A unit: { path, step (of the plan), branch (whose fields it runs with), item, index, at (its
---- place among the ready ones), request, task, run, in_flight, stop, timers… }
+--- place among the ready ones), request, task, run, in_flight, in_doubt, stop, timers… }
 
 local again = require "luafabric.engine.again"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
 local reasons = require "luafabric.engine.reasons"
+local reconciling = require "luafabric.engine.reconciling"
 local request_module = require "luafabric.workflow.request"
 
 local M = {}
@@ -61,6 +62,7 @@ local function settle(engine, unit, outcome, err)
   local run = unit.run
   if outcome == "succeeded" then return settle_success(engine, unit, run.exit_value) end
   if again.after_attempt(engine, unit, outcome, err) then return end
+  if outcome == "not_started" then outcome = "platform" end -- of an attempt, never of a step
   local stop = unit.stop
   local reason = reasons.of_attempt(run, err, outcome)
   if stop and stop.outcome == outcome then
@@ -173,7 +175,8 @@ function M.stop(engine, unit, stop)
     if unit.run.outcome then return end -- it is over: its end is being read
     return cancel_run(engine, unit, true)
   end
-  if unit.in_flight then return end -- the answer decides whether there is a run
+  -- The answer, or what is found instead of one, decides whether there is a run.
+  if unit.in_flight or unit.in_doubt then return end
   local task = unit.task
   stop_unsubmitted(engine, unit)
   task:cancel() -- last, since this may be that task itself
@@ -187,6 +190,7 @@ local function intend(engine, unit, prepared)
   return engine:record { type = "attempt_intended", path = unit.path, attempt = #attempts + 1,
     request = { workspace = request.workspace, notebook = request.notebook,
       workspace_id = run.workspace_id, notebook_id = run.notebook_id, timeout = request.timeout,
+      tag = prepared.tag, exclusive = engine:is_exclusive(unit) or nil,
       body = engine.masks:body(request, prepared.body) } }
 end
 
@@ -198,11 +202,13 @@ local function refused(engine, unit, err)
   end_unit(engine, unit, outcome, reasons.of_attempt(nil, err, outcome))
 end
 
-local function accepted(engine, unit, run)
+---@param since number|nil  host time of its acceptance, where that is not now
+local function accepted(engine, unit, run, since)
   engine.has_submitted = true
   local timeout = unit.request.timeout
   if timeout then
-    unit.timeout_timer = engine.timers:after(timeout, function()
+    local left = timeout - (since and engine.timers.now() - since or 0)
+    unit.timeout_timer = engine.timers:after(left, function()
       unit.timeout_timer = nil
       M.stop(engine, unit, { outcome = "timed_out", kind = "timeout",
         message = reasons.timeout_message(timeout) })
@@ -271,21 +277,47 @@ local function listener_of(engine, unit)
   end
 end
 
+--- Surely no run was started, although no answer said so.
+local function not_started(engine, unit, err)
+  if unit.stop then return stop_unsubmitted(engine, unit) end
+  end_attempt(engine, unit, "not_started", err)
+end
+
+--- No answer says whether there is a run: it is looked for, and whatever is not proven stays
+--- unknown.
+local function doubtful(engine, unit, prepared, run)
+  engine.has_submitted = true
+  if engine.submission ~= "reconcile" then
+    unit.run = run
+    return run_ended(engine, unit)
+  end
+  unit.in_doubt = true
+  local fate, err = reconciling.resolve(engine, unit, run, prepared.doubt)
+  unit.in_doubt = nil
+  if fate == "not_started" then return not_started(engine, unit, err) end
+  unit.run = run
+  if fate == "unknown" then return run_ended(engine, unit) end
+  unit.task = nil
+  accepted(engine, unit, run, prepared.doubt.sent_at)
+end
+
 local function submit(engine, unit)
   local prepared, err = engine.port:prepare(unit.request, SUBMIT_PATIENCE,
-    listener_of(engine, unit))
+    listener_of(engine, unit), engine.submission == "reconcile")
   if not prepared then
     engine:submission_over(unit)
     return refused(engine, unit, err)
   end
+  engine.port:enter(prepared, function() engine:submission_over(unit) end)
+  engine:submission_begun(unit)
   engine:await_durable(intend(engine, unit, prepared))
   local run
   run, err = engine.port:submit(prepared)
   unit.in_flight = false
   engine:submission_over(unit)
-  unit.run = run
   if not run then return refused(engine, unit, err) end
-  if run.outcome == "unknown" and not run.job_id then return run_ended(engine, unit) end
+  if run.outcome == "unknown" then return doubtful(engine, unit, prepared, run) end
+  unit.run = run
   unit.task = nil -- it ends here; what is watched is a row, and holds no coroutine
   accepted(engine, unit, run)
 end
@@ -294,7 +326,7 @@ end
 local function crashed(engine, unit, err)
   engine:submission_over(unit)
   if unit.over or err.kind == "cancelled" then return end
-  local outcome = unit.in_flight and "unknown" or "failed"
+  local outcome = (unit.in_flight or unit.in_doubt) and "unknown" or "failed"
   if open_attempt(engine, unit) then return end_attempt(engine, unit, outcome, err) end
   end_unit(engine, unit, outcome, { kind = "raised", message = err.message })
 end

@@ -4,13 +4,15 @@
 local M = {}
 
 --- How long a step keeps coming back without an attempt being spent, seconds, by cause. All but
---- `capacity` are on top of the client's own tries.
-M.PATIENCE = { capacity = 24 * 3600, network = 10 * 60, platform = 10 * 60, throttled = 10 * 60 }
+--- `capacity` are on top of the client's own tries. `not_started`: a submission that was lost, by
+--- all that Fabric lists; `unknown`: one that may have been, where that is enough to send another.
+M.PATIENCE = { capacity = 24 * 3600, network = 10 * 60, platform = 10 * 60, throttled = 10 * 60,
+  not_started = 3600, unknown = 60 }
 
 local BRIEF = { first = 10, ceiling = 60 }
 
 local PAUSES = { capacity = { first = 30, ceiling = 600 }, network = BRIEF, platform = BRIEF,
-  throttled = BRIEF }
+  throttled = BRIEF, not_started = BRIEF, unknown = { first = 30, ceiling = 30 } }
 
 local JITTER = 0.1 -- of a pause, so that many steps do not come back in step
 
@@ -31,7 +33,7 @@ function M.delay(policy, spent, random)
 end
 
 --- Seconds until a submission that costs no attempt is made again.
----@param cause "capacity"|"network"|"platform"|"throttled"
+---@param cause "capacity"|"network"|"platform"|"throttled"|"not_started"|"unknown"
 ---@param times integer    how often it has come back for that cause, this time included
 ---@param since number     seconds since it did so first
 ---@param random number    [0, 1)

@@ -57,6 +57,8 @@ function also.attempt_submitted(run, event, unit)
   unit[#unit + 1] = { INSERT_JOB, run.run_id, event.path, event.attempt, event.job_id }
 end
 
+also.attempt_adopted = also.attempt_submitted
+
 also.attempt_waiting = close_intent
 
 -- While it is unknown whether there is a run, the intent blocks its notebook until its time is up.

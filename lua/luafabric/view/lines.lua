@@ -64,6 +64,14 @@ function quiet.attempt_submitted(event, state)
   return event.path, ("submitted%s  job %s"):format(again, tostring(event.job_id))
 end
 
+function makers.attempt_doubtful(event)
+  return event.path, "in doubt: " .. tostring(event.message)
+end
+
+function makers.attempt_adopted(event)
+  return event.path, ("found  job %s"):format(tostring(event.job_id))
+end
+
 function quiet.status_changed(event)
   return event.path, tostring(event.status)
 end

@@ -38,7 +38,8 @@ end
 
 local causes = {
   throttled = "quota (429)", capacity = "capacity (430)", network = "Fabric not reached",
-  platform = "Fabric's own error",
+  platform = "Fabric's own error", doubt = "whether Fabric took the submission",
+  not_started = "Fabric did not get the submission", unknown = "the submission may be lost",
 }
 
 --- Whether a step that runs waits, for another attempt or for Fabric to take this one.
@@ -228,14 +229,14 @@ function M.item_pieces(step)
 end
 
 --- Whether a step's run is on in Fabric, or may be: "running", or "unknown" while the answer of its
---- submission is on its way.
+--- submission is on its way, or was lost.
 ---@param step luafabric.StepState
 ---@return "running"|"unknown"|nil
 function M.under_way(step)
   local last = step.phase == "running" and step.attempts[#step.attempts]
   if not last then return nil end
   if last.state == "submitted" then return "running" end
-  return last.state == "intended" and "unknown" or nil
+  return (last.state == "intended" or last.state == "unknown") and "unknown" or nil
 end
 
 --- The same run without the pages of its attempts: those of an emulator are nowhere.

@@ -294,13 +294,11 @@ end
 
 --- Fields that only a store which outlives the process can honour.
 local function warn_of_store(state)
-  for _, field in ipairs { "once", "exclusive" } do
-    for _, step in ipairs(state.steps) do
-      if step[field] then
-        M.warn(state, ("%s: %s needs the durable store, which this version does not have; it is "
-          .. "ignored"):format(step.place, field))
-        break
-      end
+  for _, step in ipairs(state.steps) do
+    if step.once then
+      M.warn(state, ("%s: once needs the durable store, which this version does not have; it is "
+        .. "ignored"):format(step.place))
+      break
     end
   end
 end

@@ -1,0 +1,49 @@
+--- The tag of a submission: a few random characters in the name of its session, by which its run
+--- can be told from all others where Fabric shows the name. Only where the user gave a compute:
+--- without one, Fabric's choice is not ours to change.
+
+local call = require "luafabric.client.call"
+
+local M = {}
+
+local LENGTH = 12
+local ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+local named = { Spark = true, Jupyter = true }
+
+local function random_text()
+  local random, letters = call.host().random, {}
+  for index = 1, LENGTH do
+    local place = math.floor(random() * #ALPHABET) + 1
+    letters[index] = ALPHABET:sub(place, place)
+  end
+  return table.concat(letters)
+end
+
+local function copy(given)
+  local own = {}
+  for name, value in pairs(given or {}) do own[name] = value end
+  return own
+end
+
+--- The compute with a new tag in the name of its session.
+---@param compute table|nil
+---@param wanted boolean|nil  false: none
+---@return table|nil compute  the given one, where there is nothing to tag
+---@return string|nil tag     "lf-…", as it stands in the name
+function M.add(compute, wanted)
+  if wanted == false or type(compute) ~= "table" or not named[compute.compute] then
+    return compute
+  end
+  local configuration = compute.computeConfiguration
+  if configuration ~= nil and type(configuration) ~= "table" then return compute end
+  local name = configuration and configuration.name
+  if name ~= nil and type(name) ~= "string" then return compute end -- the encoder says it
+  local tag = "lf-" .. random_text()
+  local own, own_configuration = copy(compute), copy(configuration)
+  own_configuration.name = ("%s %s"):format(name or "luafabric", tag)
+  own.computeConfiguration = own_configuration
+  return own, tag
+end
+
+return M
