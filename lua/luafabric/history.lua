@@ -20,9 +20,9 @@ local M = {}
 M.attempt_transitions = {
   intended = { attempt_waiting = "waiting", attempt_submitted = "submitted",
     attempt_doubtful = "unknown", attempt_ended = "ended" },
-  waiting = { attempt_waiting = "waiting", attempt_submitted = "submitted",
-    attempt_doubtful = "unknown", attempt_ended = "ended" },
-  unknown = { attempt_adopted = "submitted", attempt_ended = "ended" },
+  waiting = { attempt_repeated = "intended", attempt_waiting = "waiting",
+    attempt_submitted = "submitted", attempt_doubtful = "unknown", attempt_ended = "ended" },
+  unknown = { attempt_doubtful = "unknown", attempt_adopted = "submitted", attempt_ended = "ended" },
   submitted = { attempt_waiting = "submitted", status_changed = "submitted",
     attempt_ended = "ended" },
   ended = {},
@@ -92,6 +92,7 @@ M.attempt_transitions = {
 ---  submission got no answer that tells; accepted: there is a run, whose id is not known
 ---@field adopted string|nil      how its run was found: "exclusive", "tag", "request_id"
 ---@field intended_at number
+---@field repeated_at number|nil  when it was last meant to be sent again, after a wait
 ---@field submitted_at number|nil
 ---@field running_at number|nil   when InProgress was first seen
 ---@field ended_at number|nil
@@ -244,6 +245,10 @@ function readers.attempt_waiting(state, event)
   local before = attempt.waiting
   attempt.waiting = { cause = event.cause, till = event.at + event.seconds,
     since = before and before.cause == event.cause and before.since or event.at }
+end
+
+function readers.attempt_repeated(state, event)
+  attempt_of(state, event).repeated_at = event.at
 end
 
 function readers.attempt_submitted(state, event)

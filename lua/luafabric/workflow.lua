@@ -2,7 +2,9 @@
 --- says is in workflow/, what it does in engine/.
 
 local definition = require "luafabric.workflow.definition"
+local core = require "luafabric.core"
 local duration = require "luafabric.duration"
+local errors = require "luafabric.errors"
 local nearest = require "luafabric.nearest"
 local tasks = require "luafabric.tasks"
 
@@ -18,7 +20,7 @@ local RUN_ID_BYTES = 6
 
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
   run_id = true, plan = true, timeout = true, deadline = true, max_concurrency = true,
-  submission = true, exclusive = true }
+  submission = true, exclusive = true, resume = true, key = true }
 
 local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 
@@ -27,7 +29,10 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---@field inputs? table<string, any>   by name
 ---@field on_event? fun(event: table, state: luafabric.WorkflowRun)  plain, may not wait
 ---@field on_start? fun(control: luafabric.WorkflowControl)  plain; before anything is sent
----@field store? table                 where the events go; default: nowhere, the report is all
+---@field store? table                 where the events go: luafabric.store.sqlite, or a store of one
+---  run; default: nowhere, the report is all
+---@field key? string                  at most one unfinished run of the store has it
+---@field resume? string               id, or its beginning, of a run of the store that was cut off
 ---@field run_id? string               default 12 random hex digits
 ---@field plan? table                  of `definition:plan`, instead of inputs and run_id
 ---@field timeout? number|string       of the whole run, instead of the workflow's own
@@ -72,11 +77,15 @@ local function check_options(options)
     end
   end
   local store, run_id = options.store, options.run_id
-  if store ~= nil and (type(store) ~= "table" or type(store.append) ~= "function") then
+  local is_store = type(store) == "table" and (store.append or store.create_run)
+  if store ~= nil and not is_store then
     error("workflow:run: store: expected a store (luafabric.store.*)", 3)
   end
   if run_id ~= nil and (type(run_id) ~= "string" or not run_id:find("^[%w_.-]+$")) then
     error("workflow:run: run_id: expected letters and digits", 3)
+  end
+  if options.resume ~= nil and not (store and store.open_run) then
+    error("workflow:run: resume: needs the store of the run (luafabric.store.sqlite)", 3)
   end
   local most = options.max_concurrency
   if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
@@ -93,7 +102,6 @@ end
 
 --- What the one who runs it says about the whole wins over the workflow's own.
 local function override(plan, options)
-  local errors = require "luafabric.errors"
   plan.max_concurrency = options.max_concurrency or plan.max_concurrency
   if options.timeout ~= nil then plan.timeout = duration.parse(options.timeout) end
   if options.deadline == nil then return plan end
@@ -107,34 +115,97 @@ local function override(plan, options)
 end
 
 local function fingerprint_key()
-  local hex = require("luafabric.core").random_hex(16)
+  local hex = core.random_hex(16)
   return (hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end))
 end
 
-local function run(self, options)
-  local core = require "luafabric.core"
-  local _, loop = tasks.current()
+--- The inputs of a run that is taken up again; its secrets were not written down.
+local function inputs_again(state, given)
+  local inputs, missing = {}, {}
+  for _, entry in ipairs(state.inputs) do
+    local is_secret = type(entry.value) == "string" and entry.value:find("^%*%*%*") ~= nil
+    inputs[entry.name] = entry.value
+    if is_secret then
+      inputs[entry.name] = (given or {})[entry.name]
+      if inputs[entry.name] == nil then missing[#missing + 1] = entry.name end
+    end
+  end
+  if #missing == 0 then return inputs end
+  return nil, errors.new { kind = "usage", message = ("run %s needs its secrets again: %s; they are "
+    .. "not written down"):format(state.run_id, table.concat(missing, ", ")) }
+end
+
+--- A run of the store, taken up where it was.
+local function take_up(self, options)
+  local store = options.store
+  local row, err = store:find(options.resume)
+  if not row then return nil, err end
+  local events
+  events, err = store:events(row.run_id)
+  if not events then return nil, err end
+  local history = require "luafabric.history"
+  local state = history.new()
+  for _, event in ipairs(events) do history.apply(state, event) end
+  local inputs
+  inputs, err = inputs_again(state, options.inputs)
+  if not inputs then return nil, err end
+  local plan
+  plan, err = self:plan { inputs = inputs, started_at = state.started_at, run_id = row.run_id }
+  if not plan then return nil, err end
+  local same
+  same, err = require("luafabric.engine.resume").check(plan, state)
+  if not same then return nil, err end
+  local kept
+  kept, err = store:open_run(row.run_id)
+  if not kept then return nil, err end
+  return plan, state, kept
+end
+
+--- A new run: its plan, and where its events go.
+local function begin(self, options, host)
   local plan, err = options.plan, nil
   if not plan then
-    plan, err = self:plan { inputs = options.inputs, started_at = loop.host.wall(),
+    plan, err = self:plan { inputs = options.inputs, started_at = host.wall(),
       run_id = options.run_id or core.random_hex(RUN_ID_BYTES) }
   end
   if not plan then return nil, err end
-  plan, err = override(plan, options)
-  if not plan then return nil, err end
+  return override(plan, options)
+end
+
+local function keep(self, plan, options)
+  local store = options.store
+  if not store then return require("luafabric.store.memory").new { keep = false } end
+  if not store.create_run then return store end
+  return store:create_run { run_id = plan.run_id, workflow = plan.name, key = options.key,
+    started_at = plan.started_at, file = self.path or self.file, inputs = plan.inputs }
+end
+
+local function run(self, options)
+  local _, loop = tasks.current()
   local port = require("luafabric.client.executor").new(options.client)
-  local found
-  found, err = require("luafabric.engine.names").resolve(plan, port)
-  if not found then return nil, err end
+  local plan, state, kept, err
+  if options.resume then
+    plan, state, kept = take_up(self, options)
+    if not plan then return nil, state end
+  else
+    plan, err = begin(self, options, loop.host)
+    if not plan then return nil, err end
+    local found
+    found, err = require("luafabric.engine.names").resolve(plan, port)
+    if not found then return nil, err end
+    kept, err = keep(self, plan, options)
+    if not kept then return nil, err end
+  end
   local engine = require("luafabric.engine").new { plan = plan, port = port, loop = loop,
-    store = options.store or require("luafabric.store.memory").new { keep = false },
-    on_event = options.on_event, key = fingerprint_key(), submission = options.submission,
-    exclusive = options.exclusive }
+    store = kept, state = state, on_event = options.on_event, key = fingerprint_key(),
+    submission = options.submission, exclusive = options.exclusive }
   if options.on_start then
     tasks.forbid_waiting("the function given as on_start", options.on_start,
       setmetatable({ engine = engine, state = engine.state }, Control))
   end
-  return engine:run()
+  local report = engine:run()
+  if kept.close then kept:close() end
+  return report
 end
 
 --- Runs the workflow to its end: in the running task, or in a loop of its own.

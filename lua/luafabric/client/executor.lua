@@ -3,6 +3,7 @@
 --- happens to a run is told to its listener (plain, may not wait), from then until its end.
 
 local call = require "luafabric.client.call"
+local core = require "luafabric.core"
 local details = require "luafabric.client.details"
 local errors = require "luafabric.errors"
 local names = require "luafabric.client.names"
@@ -16,6 +17,7 @@ local response = require "luafabric.api.response"
 local submission = require "luafabric.client.submission"
 local tag_module = require "luafabric.client.tag"
 local watcher = require "luafabric.client.watcher"
+local run_module = require "luafabric.client.run"
 local words = require "luafabric.client.words"
 
 local M = {}
@@ -57,7 +59,8 @@ end
 
 --- Checks a request and finds what it names; nothing is submitted yet. Where the user gave a
 --- compute whose session has a name, a tag of this one submission goes into it.
----@param request table     workspace, notebook, parameters, compute, tag
+---@param request table     workspace, notebook, parameters, compute, tag; or sealed = { text },
+---                         the body of an attempt that was written down
 ---@param patience number   seconds to get it submitted, waits for quota and capacity included
 ---@param listener fun(event: table)
 ---@param alone boolean     it is sent while the notebook has no other open intent
@@ -71,6 +74,7 @@ function Executor:prepare(request, patience, listener, alone)
   if not ok then
     return nil, errors.new { kind = "usage", message = (tostring(spec):gsub("^step: ", "")) }
   end
+  if request.sealed then spec.body = { text = request.sealed.text, warnings = {} } end
   local prepared, err = preparation.prepare(self.client, spec, listener)
   if not prepared then return nil, err end
   prepared.tag, prepared.alone = tag, alone
@@ -172,6 +176,54 @@ function Executor:adopt(run, job_id, sent_at)
   run.accepted_at, run.clock = sent_at, call.host().name
   intents.claim(self.client, run)
   watcher.watch(run)
+end
+
+-- ---- runs of a process that has ended ----
+
+local function run_of(self, request, job_id, listener)
+  local client = self.client
+  local endpoint, err = endpoints.of_workspace(client, request.workspace_id, request.workspace)
+  if not endpoint then error(err, 0) end
+  client.runs = client.runs + 1
+  local run = run_module.new { client = client, number = client.runs, endpoint = endpoint,
+    route = client.route, workspace = request.workspace, notebook = request.notebook,
+    workspace_id = request.workspace_id, notebook_id = request.notebook_id, job_id = job_id }
+  run.listener = listener
+  return run
+end
+
+--- A run that was submitted before is watched again.
+---@param request table  of the history: names and ids
+---@param job_id string
+---@param listener fun(event: table)
+---@return luafabric.Run
+function Executor:attach(request, job_id, listener)
+  local run = run_of(self, request, job_id, listener)
+  intents.claim(self.client, run)
+  watcher.watch(run)
+  return run
+end
+
+--- A submission that was on its way when its process ended.
+---@param request table       of the history
+---@param at number           unix seconds when it may have been sent
+---@param attempt luafabric.AttemptState
+---@param listener fun(event: table)
+---@return luafabric.Run run    with the outcome "unknown"
+---@return table doubt          what a reconciliation goes by
+function Executor:in_doubt(request, at, attempt, listener)
+  local run = run_of(self, request, nil, listener)
+  local host = call.host()
+  local intent = intents.open(self.client, run)
+  intent:sending(at)
+  intent:doubt()
+  run.outcome, run.request_id = "unknown", attempt.request_id
+  run.error = errors.new { kind = "unknown", request_id = attempt.request_id,
+    message = ("the submission of %s at %s was on its way when its process ended"):format(
+      words.name(run), core.format_time(at)) }
+  return run, { intent = intent, at = at, sent_at = host.now() - (host.wall() - at),
+    what = "no answer before its process ended", tag = request.tag,
+    request_id = attempt.request_id, accepted = attempt.doubt and attempt.doubt.accepted }
 end
 
 --- The command that shows a run, for messages.

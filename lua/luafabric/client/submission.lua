@@ -39,6 +39,10 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field intent luafabric.Intent|nil  open from right before the send until its answer
 --- @field alone boolean|nil        it waits until the notebook has no other open intent
 --- @field tag string|nil           what is in the name of its session, and of no other
+--- @field before_again nil|fun(): boolean|nil, luafabric.Error|nil  called before it is sent once
+---   more after a wait; may wait
+--- @field not_after nil|fun(): number  host time after which it must not be sent
+--- @field waited boolean|nil       it was told that nothing was started
 --- @field doubt table|nil          the outcome is `unknown`: what can be told of it
 
 local function about(self, event)
@@ -53,6 +57,7 @@ local function emit(self, event)
 end
 
 local function wait(self, cause, seconds)
+  self.waited = true
   emit(self, { type = "waiting", cause = cause, seconds = seconds })
   tasks.sleep(seconds)
 end
@@ -257,9 +262,14 @@ local function send(self)
   local run, host = self.run, call.host()
   local request = jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id,
     self.body)
-  request.not_after = self.deadline
+  request.not_after = math.min(self.deadline, self.not_after and self.not_after() or math.huge)
   request.timeout = self.client.request_timeout or ANSWER_TIMEOUT
   M.enter(self)
+  if self.waited and self.before_again then
+    local ok, err = self.before_again()
+    if not ok then return nil, err end
+  end
+  self.waited = nil
   local completion, token = call.once(self.client, request, function()
     self.attempt = self.attempt + 1
     self.sent_wall, self.sent_at = host.wall(), host.now()

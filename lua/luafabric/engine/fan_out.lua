@@ -33,15 +33,20 @@ local function sort_by_priority(items, step)
   end)
 end
 
+local function new_unit(engine, each, item)
+  local step = each.node.step
+  local unit = engine:new_unit(item.path, step, step, item.priority)
+  unit.item, unit.index, unit.each = item.value, item.index, each
+  return unit
+end
+
 --- Makes units of items, as many as may run.
 local function feed(engine, node)
-  local each, step = node.each, node.step
+  local each = node.each
   while each.next <= #each.items and each.held < each.most and not each.closed do
     local item = each.items[each.next]
     each.next = each.next + 1
-    local unit = engine:new_unit(item.path, step, step, item.priority)
-    unit.item, unit.index, unit.each = item.value, item.index, each
-    engine:enqueue(unit)
+    if not item.is_restored then engine:enqueue(new_unit(engine, each, item)) end
   end
 end
 
@@ -64,46 +69,6 @@ local function finish(engine, node)
   local step = engine.state.steps[node.step.name]
   local outcome = outcomes.of_each(step, engine:cut_outcome())
   engine:end_step(step.path, outcome, reason_of(step, outcome))
-end
-
---- The dependencies of an `each` have ended, and it runs.
-function M.begin(engine, node)
-  local step = node.step
-  local list, message = request_module.items(step, engine.view)
-  if not list then
-    return engine:end_step(step.name, "rejected", { kind = "rejected", message = message })
-  end
-  local items, told = {}, {}
-  for index, entry in ipairs(list) do
-    local path = ("%s[%s]"):format(step.name, entry.label)
-    told[index] = { path = path, label = entry.label }
-    items[index] = { path = path, value = entry.item, index = index,
-      priority = priority_of(engine, step, entry.item, index, path) }
-  end
-  sort_by_priority(items, step)
-  engine:record { type = "items_expanded", path = step.name, items = told }
-  node.each = { node = node, items = items, next = 1, held = 0, own_limit = step.max_concurrency,
-    most = math.min(step.max_concurrency or engine.most, engine.most) }
-  if #items == 0 then return finish(engine, node) end
-  feed(engine, node)
-end
-
---- A unit of an `each` waits for a slot, or has one. While it pauses before another attempt it
---- keeps its place among `max_concurrency`, so that the items in front stay in front.
-function M.taken(unit)
-  local each = unit.each
-  if not each or unit.is_held then return end
-  unit.is_held = true
-  each.held = each.held + 1
-end
-
---- The unit pauses, or is over. Without a limit of its own an `each` does not wait for its pauses.
-function M.released(engine, unit)
-  local each = unit.each
-  if not each or not unit.is_held or each.own_limit then return end
-  unit.is_held = nil
-  each.held = each.held - 1
-  feed(engine, each.node)
 end
 
 --- The items that have not begun.
@@ -131,6 +96,96 @@ local function close(engine, node, unbegun, reason)
   end
 end
 
+local function tolerance_reason(state)
+  return { kind = "tolerance",
+    message = ("%d failed, and no more are tolerated"):format(state.failed) }
+end
+
+local function path_of(step, entry)
+  return ("%s[%s]"):format(step.name, entry.label)
+end
+
+local function open(engine, node, list)
+  local step, items = node.step, {}
+  for index, entry in ipairs(list) do
+    local path = path_of(step, entry)
+    items[index] = { path = path, value = entry.item, index = index,
+      priority = priority_of(engine, step, entry.item, index, path) }
+  end
+  sort_by_priority(items, step)
+  node.each = { node = node, items = items, next = 1, held = 0, own_limit = step.max_concurrency,
+    most = math.min(step.max_concurrency or engine.most, engine.most) }
+  return node.each
+end
+
+--- The dependencies of an `each` have ended, and it runs.
+function M.begin(engine, node)
+  local step = node.step
+  local list, message = request_module.items(step, engine.view)
+  if not list then
+    return engine:end_step(step.name, "rejected", { kind = "rejected", message = message })
+  end
+  local told = {}
+  for index, entry in ipairs(list) do
+    told[index] = { path = path_of(step, entry), label = entry.label }
+  end
+  engine:record { type = "items_expanded", path = step.name, items = told }
+  open(engine, node, list)
+  if #list == 0 then return finish(engine, node) end
+  feed(engine, node)
+end
+
+--- Which items have begun before: they are restored, and never fed again.
+local function mark_restored(engine, step, each)
+  for _, item in ipairs(each.items) do
+    local state = engine.state.steps[item.path]
+    if not state then
+      error(("step %s has an item %s that the run did not have"):format(step.name, item.path), 0)
+    end
+    item.is_restored = state.phase == "ended" or #state.attempts > 0 or state.retry ~= nil
+  end
+end
+
+--- An `each` of a run that is taken up again: its list comes from the same results as before.
+function M.restore(engine, node)
+  local step = node.step
+  local state = engine.state.steps[step.name]
+  local list, message = request_module.items(step, engine.view)
+  if not list then
+    error(("the items of step %s are not to be had: %s"):format(step.name, message), 0)
+  end
+  local each = open(engine, node, list)
+  mark_restored(engine, step, each)
+  for _, item in ipairs(each.items) do
+    local is_open = item.is_restored and engine.state.steps[item.path].phase ~= "ended"
+    if is_open then units.restore(engine, new_unit(engine, each, item)) end
+  end
+  if state.phase == "ended" then return end
+  if state.open == 0 then return finish(engine, node) end
+  if outcomes.is_over_tolerance(state) then
+    return close(engine, node, "skipped", tolerance_reason(state))
+  end
+  feed(engine, node)
+end
+
+--- A unit of an `each` waits for a slot, or has one. While it pauses before another attempt it
+--- keeps its place among `max_concurrency`, so that the items in front stay in front.
+function M.taken(unit)
+  local each = unit.each
+  if not each or unit.is_held then return end
+  unit.is_held = true
+  each.held = each.held + 1
+end
+
+--- The unit pauses, or is over. Without a limit of its own an `each` does not wait for its pauses.
+function M.released(engine, unit)
+  local each = unit.each
+  if not each or not unit.is_held or each.own_limit then return end
+  unit.is_held = nil
+  each.held = each.held - 1
+  feed(engine, each.node)
+end
+
 --- An item is over.
 function M.item_ended(engine, item)
   local node = engine.nodes[item.parent]
@@ -138,8 +193,7 @@ function M.item_ended(engine, item)
   if step.open == 0 then return finish(engine, node) end
   if each.closed then return end
   if outcomes.is_over_tolerance(step) then
-    return close(engine, node, "skipped", { kind = "tolerance",
-      message = ("%d failed, and no more are tolerated"):format(step.failed) })
+    return close(engine, node, "skipped", tolerance_reason(step))
   end
   if each.own_limit then each.held = each.held - 1 end
   feed(engine, node)

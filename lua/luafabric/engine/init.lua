@@ -6,9 +6,11 @@ local conditions = require "luafabric.engine.conditions"
 local fan_out = require "luafabric.engine.fan_out"
 local heap = require "luafabric.heap"
 local history = require "luafabric.history"
+local journal = require "luafabric.engine.journal"
 local masks = require "luafabric.engine.masks"
 local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
+local resume = require "luafabric.engine.resume"
 local slots = require "luafabric.engine.slots"
 local start_event = require "luafabric.engine.start_event"
 local stopping = require "luafabric.engine.stopping"
@@ -35,13 +37,14 @@ for name, method in pairs(slots) do Engine[name] = method end
 
 --- Writes an event down and takes it into the state.
 ---@param event table  without `at`
----@return integer ticket
-function Engine:record(event)
+---@param intent table|nil  see journal.append
+---@return any ticket
+function Engine:record(event, intent)
   event.at = self.host.wall()
   local kept = self.masks:event(event)
   if kept.exit_value ~= event.exit_value then self:keep_exit_value(event) end
   history.apply(self.state, kept)
-  local ticket = self.store:append { kept }
+  local ticket = journal.append(self, { kept }, intent)
   if self.on_event then self:tell(kept) end
   return ticket
 end
@@ -68,15 +71,6 @@ end
 ---@param message string
 function Engine:warn(path, message)
   self:record { type = "warning", path = path, message = message }
-end
-
---- Waits until what was written down would survive; in a task.
-function Engine:await_durable(ticket)
-  while not self.store:is_durable(ticket) do
-    self.forget_store = self.forget_store
-      or self.loop:on("store", function() self.stored:signal() end)
-    self.stored:wait()
-  end
 end
 
 -- ---- steps ----
@@ -141,6 +135,11 @@ local begin = {
   each = fan_out.begin,
 }
 
+--- A step is ready, and begins as its kind does.
+function Engine:begin_step(node)
+  begin[node.step.kind](self, node)
+end
+
 --- The steps whose ends decide whether this one runs.
 function Engine:considered(node)
   if node.phase == "finally" then
@@ -158,7 +157,7 @@ function Engine:judge(node)
   local verdict = conditions.judge(node.step.when, self:considered(node), self.view)
   if not verdict.runs then return self:end_step(path, verdict.outcome, verdict.reason) end
   self:record { type = "step_ready", path = path, because = { kind = node.step.when.kind } }
-  begin[node.step.kind](self, node)
+  self:begin_step(node)
 end
 
 function Engine:judge_all()
@@ -240,37 +239,44 @@ local function tidy(self)
   self.over = true
   for task in pairs(self.tasks) do task:cancel() end
   for _, unit in pairs(self.units) do units.let_go(unit) end
-  if self.forget_store then self.forget_store() end
+  journal.close(self)
   if self.leave_watcher then self.leave_watcher() end
 end
 
 --- The task that runs this may be cancelled, or raise.
 local function guard(self, main)
   local ok, err = main:join()
-  if self.over then return end
+  if self.over then return end -- its last words are being written, or were
   tidy(self)
   if not ok and err.kind ~= "cancelled" then error(err, 0) end
 end
 
 local function finish(self)
-  tidy(self)
+  self.over = true
   if self.detaching then
     self:record { type = "detached" }
-    return self.state
+  else
+    self:record { type = "run_ended", counts = outcomes.count(self.state),
+      outcome = outcomes.of_run(self.state, false, self:cut_outcome()) }
   end
-  self:record { type = "run_ended", counts = outcomes.count(self.state),
-    outcome = outcomes.of_run(self.state, false, self:cut_outcome()) }
+  local ok, err = journal.settle(self)
+  tidy(self)
+  if not ok then error(err, 0) end
   return self.state
 end
 
 local function start(self)
   self.leave_watcher = self.port:attend()
-  self:record(start_event.of(self.plan))
-  for _, message in ipairs(self.plan.warnings or {}) do self:warn(nil, message) end
+  journal.open(self)
+  if not self.resumed then
+    self:record(start_event.of(self.plan))
+    for _, message in ipairs(self.plan.warnings or {}) do self:warn(nil, message) end
+  end
   for index, step in ipairs(self.plan.order) do
     self.main_steps[index] = self.state.steps[step.name]
   end
   stopping.watch_time(self)
+  if self.resumed then resume.restore(self) end
   begin_phase(self, self.plan.order)
 end
 
@@ -282,8 +288,9 @@ function Engine:run()
   while true do
     advance(self)
     if is_done(self) then
+      local report = finish(self)
       watch:cancel()
-      return finish(self)
+      return report
     end
     self.wake:wait(self.timers:left())
   end
@@ -296,8 +303,9 @@ Engine.watch_deadline = stopping.watch_deadline
 --- An engine for one run of a plan.
 ---@param given { plan: table, port: luafabric.Executor, store: table, loop: luafabric.Loop,
 ---  on_event: nil|fun(event: table, state: luafabric.WorkflowRun), key: string|nil,
+---  state: luafabric.WorkflowRun|nil,
 ---  submission: "at_most_once"|"reconcile"|"at_least_once"|nil, exclusive: boolean|nil }
----  key: 16 random bytes for the fingerprints of secrets; submission: what follows a submission
+---  state: of a run that is taken up again; key: 16 random bytes for the fingerprints of secrets; submission: what follows a submission
 ---  whose fate is in doubt; exclusive: nobody else runs any of its notebooks
 ---@return luafabric.Engine
 function M.new(given)
@@ -306,7 +314,7 @@ function M.new(given)
     plan = given.plan, port = given.port, store = given.store, on_event = given.on_event,
     submission = given.submission or "reconcile", exclusive = given.exclusive,
     loop = loop, host = loop.host, random = loop.host.random, wake = loop:condition(),
-    stored = loop:condition(), state = history.new(), masks = masks.new(given.key),
+    stored = loop:condition(), state = given.state or history.new(), resumed = given.state ~= nil, masks = masks.new(given.key),
     timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,

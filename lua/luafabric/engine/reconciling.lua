@@ -4,6 +4,7 @@
 
 local core = require "luafabric.core"
 local errors = require "luafabric.errors"
+local journal = require "luafabric.engine.journal"
 local reconcile = require "luafabric.policy.reconcile"
 local tasks = require "luafabric.tasks"
 
@@ -131,8 +132,10 @@ function M.resolve(engine, unit, run, doubt)
     return "not_started", not_started_error(engine, run, doubt)
   end
   engine.port:adopt(run, verdict.job_id, doubt.sent_at)
-  engine:record { type = "attempt_adopted", path = unit.path, job_id = run.job_id,
+  local ticket = engine:record { type = "attempt_adopted", path = unit.path, job_id = run.job_id,
     attempt = number_of(engine, unit), how = verdict.how }
+  local durable, err = journal.await(engine, ticket)
+  if not durable then error(err, 0) end
   return "adopted"
 end
 

@@ -62,6 +62,11 @@ function M:release(unit)
   self.wake:signal()
 end
 
+--- The unit has its place among those of its `each`.
+function M:hold_place(unit)
+  fan_out.taken(unit)
+end
+
 --- The unit is to run as soon as there is a slot.
 function M:enqueue(unit)
   self.units[unit.path] = unit

@@ -96,7 +96,8 @@ end
 function M.watch_time(self)
   local plan = self.plan
   if plan.timeout then
-    self.timers:after(plan.timeout, function()
+    local passed = self.host.wall() - self.state.started_at
+    self.timers:after(plan.timeout - passed, function()
       time_is_up(self, "timeout", "the workflow's timeout was used up")
     end)
   end

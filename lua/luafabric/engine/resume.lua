@@ -1,0 +1,84 @@
+--- A run that is taken up again: its state is the fold of what was written down, and every step goes
+--- on from there. What was submitted is watched again, what may have been submitted is looked for,
+--- and nothing is sent twice.
+
+local errors = require "luafabric.errors"
+local fan_out = require "luafabric.engine.fan_out"
+local start_event = require "luafabric.engine.start_event"
+local units = require "luafabric.engine.unit"
+
+local M = {}
+
+-- ---- is it the same workflow? ----
+
+local function shape(step)
+  return step.kind .. " after " .. table.concat(step.after, ", ")
+end
+
+--- Whether a plan is that of the run: the same steps, in the same order.
+---@param plan table
+---@param state luafabric.WorkflowRun
+---@return boolean|nil same
+---@return luafabric.Error|nil err
+function M.check(plan, state)
+  local declared = start_event.of(plan).steps
+  local function changed(what)
+    return nil, errors.new { kind = "usage", message = ("%s is not the workflow that run %s was "
+      .. "started with: %s. Undo the change, or start a new run"):format(plan.file or plan.name,
+      state.run_id, what) }
+  end
+  if plan.name ~= state.workflow then
+    return changed(("it is named %s, and was %s"):format(plan.name, state.workflow))
+  end
+  for index = 1, math.max(#declared, #state.top) do
+    local now, before = declared[index], state.top[index]
+    if not before then return changed("step " .. now.path .. " is new") end
+    if not now then return changed("step " .. before.path .. " is gone") end
+    if now.path ~= before.path then
+      return changed(("step %s stands where %s was"):format(now.path, before.path))
+    end
+    if shape(now) ~= shape(before) then return changed("step " .. now.path .. " is another") end
+  end
+  return true
+end
+
+-- ---- from the fold to what goes on ----
+
+--- The branch whose fields a step runs with.
+local function branch_of(step, state)
+  if step.kind ~= "switch" then return step end
+  local branch = step.branches[state.branch]
+  if branch == nil and state.branch == "default" then branch = step.default end
+  return branch
+end
+
+local function restore_step(engine, node)
+  local step, state = node.step, engine.state.steps[node.step.name]
+  if state.phase == "pending" or state.phase == "ended" then return end
+  if state.items then return fan_out.restore(engine, node) end
+  if step.kind == "each" or step.kind == "switch" and not state.branch then
+    return engine:begin_step(node)
+  end
+  units.restore(engine, engine:new_unit(step.name, step, branch_of(step, state)))
+end
+
+local function count_ended(engine, node)
+  if engine.state.steps[node.step.name].phase ~= "ended" then return end
+  engine.open[node.phase] = engine.open[node.phase] - 1
+  for _, later in ipairs(node.dependents) do later.waiting = later.waiting - 1 end
+end
+
+--- Brings an engine whose state is a fold to where the run was.
+---@param engine table
+function M.restore(engine)
+  for _, node in pairs(engine.nodes) do count_ended(engine, node) end
+  for _, list in ipairs { engine.plan.order, engine.plan.finally } do
+    for _, step in ipairs(list) do restore_step(engine, engine.nodes[step.name]) end
+  end
+  local cancelled = engine.state.cancelled
+  if cancelled and cancelled.by ~= "timeout" and cancelled.by ~= "deadline" then
+    engine.orders[1] = { by = cancelled.by, now = cancelled.now }
+  end
+end
+
+return M
