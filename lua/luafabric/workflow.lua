@@ -29,8 +29,8 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---@field inputs? table<string, any>   by name
 ---@field on_event? fun(event: table, state: luafabric.WorkflowRun)  plain, may not wait
 ---@field on_start? fun(control: luafabric.WorkflowControl)  plain; before anything is sent
----@field store? table                 where the events go: luafabric.store.sqlite, or a store of one
----  run; default: nowhere, the report is all
+---@field store? table                 where the events go: luafabric.store.sqlite, or a store of
+---  one run; default: nowhere, the report is all
 ---@field key? string                  at most one unfinished run of the store has it
 ---@field resume? string               id, or its beginning, of a run of the store that was cut off
 ---@field run_id? string               default 12 random hex digits
@@ -131,8 +131,8 @@ local function inputs_again(state, given)
     end
   end
   if #missing == 0 then return inputs end
-  return nil, errors.new { kind = "usage", message = ("run %s needs its secrets again: %s; they are "
-    .. "not written down"):format(state.run_id, table.concat(missing, ", ")) }
+  return nil, errors.new { kind = "usage", message = ("run %s needs its secrets again: %s; they "
+    .. "are not written down"):format(state.run_id, table.concat(missing, ", ")) }
 end
 
 --- A run of the store, taken up where it was.

@@ -237,7 +237,7 @@ describe("completion #process", function()
       return (select(2, shell.run(("bash -c 'source %s; COMP_WORDS=(luafabric %s); COMP_CWORD=%d; "
         .. "_luafabric; echo ${COMPREPLY[@]}'"):format(script, table.concat(words, " "), #words))))
     end
-    assert.are.equal("run\n", complete "ru")
+    assert.are.equal("run runs\n", complete "ru")
     assert.are.equal("plan\n", complete "pl")
     assert.are.equal("--report\n", complete("run", "nightly.lua", "--rep"))
     assert.are.equal("jsonl\n", complete("run", "nightly.lua", "--output", "jsonl"))

@@ -7,7 +7,9 @@ local tasks = require "luafabric.tasks"
 
 local function new_lab()
   return fabric.lab { notebooks = {
-    ["Sales/Ingest"] = function() return { regions = { "eu", "us", "jp" }, mode = "full" }, "5m" end,
+    ["Sales/Ingest"] = function()
+      return { regions = { "eu", "us", "jp" }, mode = "full" }, "5m"
+    end,
     ["Sales/Clean"] = function(p, run)
       if p.region == "us" and run.attempt == 1 then run:fail("failed", "flaky") end
       return { rows = 3 }, "3m"

@@ -4,6 +4,7 @@
 
 local argparse = require "argparse"
 local exit_codes = require "luafabric.cli.exit_codes"
+local store_arguments = require "luafabric.cli.store_arguments"
 local workflow_arguments = require "luafabric.cli.workflow_arguments"
 
 local M = {}
@@ -111,6 +112,7 @@ function M.parser()
   workflow_arguments.add(parser)
   require("luafabric.cli.workflow_plan").add(parser)
   require("luafabric.cli.workflow_convert").add(parser)
+  store_arguments.add(parser)
   local notebook = parser:command("notebook", "Run notebooks and look at their runs.")
     :require_command(true):command_target("action")
   add_run(notebook)
@@ -189,6 +191,7 @@ function M.parse(arguments)
   local ok, options = M.parser():pparse(settled)
   if not ok then
     return nil, workflow_arguments.suggestion(arguments, tostring(options))
+      or store_arguments.suggestion(arguments, tostring(options))
       or (tostring(options):gsub("\nDid you", ", did you"):gsub("\n", "; "))
   end
   if options.exit_value == WHOLE then options.exit_value = "" end

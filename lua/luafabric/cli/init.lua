@@ -4,12 +4,19 @@
 
 local M = {}
 
+-- The commands that are about workflows; those of the store, by the module of each.
+local of_workflows = { run = true, plan = true, runs = true, show = true, events = true,
+  cancel = true }
+local of_the_store = { runs = "luafabric.cli.store_runs", show = "luafabric.cli.store_show",
+  events = "luafabric.cli.store_events", cancel = "luafabric.cli.store_cancel" }
+
+-- Those whose document is that of a workflow's run.
+local has_run_document = { run = true, show = true, cancel = true }
+
 --- Where to look, for what was asked for.
 local function hint(arguments)
   local command = arguments[1]
-  if command ~= "run" and command ~= "plan" and command ~= "convert" then
-    return "luafabric --help shows what there is"
-  end
+  if not of_workflows[command] then return "luafabric --help shows what there is" end
   return ("luafabric %s --help shows what there is"):format(command)
 end
 
@@ -45,6 +52,9 @@ local function dispatch(options, terminal)
   if options.command == "convert" then
     return require("luafabric.cli.workflow_convert").run(options, terminal)
   end
+  if of_the_store[options.command] then
+    return require(of_the_store[options.command]).run(options, terminal)
+  end
   if options.action == "run" then
     return require("luafabric.cli.notebook_run").run(options, terminal)
   end
@@ -55,15 +65,15 @@ end
 local function print_usage(terminal)
   local exit_codes = require "luafabric.cli.exit_codes"
   terminal:tell(require("luafabric.cli.arguments").parser():get_usage())
-  terminal:tell("commands: run, plan, convert, notebook run, notebook status, notebook cancel, "
-    .. "notebook list, emulator, completion")
+  terminal:tell("commands: run, plan, convert, runs, show, events, cancel, notebook run, "
+    .. "notebook status, notebook cancel, notebook list, emulator, completion")
   terminal:tell(hint {})
   return exit_codes.usage
 end
 
 --- An error in the words, and with the document, of the command that was asked for.
 local function fail(arguments, terminal, message, kind)
-  if arguments[1] == "run" then
+  if has_run_document[arguments[1]] then
     local results = require "luafabric.cli.workflow_results"
     if kind == "internal" then return results.internal(terminal, {}, message) end
     if kind == "lack" then return results.internal(terminal, {}, message, true) end

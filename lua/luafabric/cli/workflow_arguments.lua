@@ -1,6 +1,7 @@
 -- The command line of `luafabric run`, and what its mistakes are called.
 
 local exit_codes = require "luafabric.cli.exit_codes"
+local store_option = require "luafabric.cli.store_option"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
 local workflow_strict = require "luafabric.cli.workflow_strict"
 
@@ -26,6 +27,9 @@ function M.add(parser)
     :argname("FILE"):args("?")
   workflow_inputs.add(run)
   workflow_strict.add(run)
+  store_option.add(run)
+  run:option("--resume", "Go on with a run that was cut off, from what the store knows of it; FILE "
+    .. "may be left out."):argname("RUN")
   run:option("--report", "Write a report, however the run ends, and where it cannot begin, too. "
     .. "Its name decides the kind: .html, .md or .xml (JUnit). What was there is removed first. "
     .. "May be repeated."):argname("FILE"):count("*")
@@ -69,8 +73,9 @@ end
 ---@return string|nil message
 function M.contradiction(options)
   if options.help then return nil end
-  if not options.file then
-    return missing_file "run"
+  if not options.file and not options.resume then return missing_file "run" end
+  if options.resume and options.strict then
+    return "--resume goes on with a run whose plan was checked: --strict has no effect on it"
   end
   if options.local_dir and options.endpoint then
     return "--local and --endpoint contradict each other: --local has an endpoint of its own"

@@ -12,6 +12,7 @@ local output = require "luafabric.cli.workflow_output"
 local results = require "luafabric.cli.workflow_results"
 local screen_module = require "luafabric.cli.workflow_screen"
 local terminal_module = require "luafabric.cli.terminal"
+local store_option = require "luafabric.cli.store_option"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
 local workflow_reports = require "luafabric.cli.workflow_reports"
 local workflow_strict = require "luafabric.cli.workflow_strict"
@@ -46,6 +47,32 @@ local function read_limits(options)
   return limits
 end
 
+--- A run of the store: its file, unless another is given, and the secrets that it needs again.
+local function prepare_again(options, job)
+  if not job.store then return usage("--resume needs the store of the run, not --store memory") end
+  local row, err = job.store:find(options.resume)
+  if not row then return nil, err end
+  if not options.file and not row.file then
+    return usage(("run %s does not say which file it ran: give FILE"):format(row.run_id))
+  end
+  job.definition, err = workflow_inputs.load_file(options.file or row.file)
+  if not job.definition then return nil, err end
+  job.known.workflow, job.known.file = job.definition.name, options.file or row.file
+  local values, problem = workflow_inputs.collect(options, job.definition:declared())
+  if not values then return usage(problem) end
+  job.resume, job.inputs, job.secrets = row.run_id, values, {}
+  -- What has to be given again is what was not written down.
+  for _, value in pairs(values) do job.secrets[#job.secrets + 1] = tostring(value) end
+  return job
+end
+
+--- A path that means the same from another folder.
+local function absolute(path)
+  local folder = os.getenv("PWD")
+  if path:sub(1, 1) == "/" or not folder then return path end
+  return folder .. "/" .. path
+end
+
 --- Everything that a run needs; `job.definition` as soon as it is known.
 ---@return table|nil job
 ---@return luafabric.Error|nil err
@@ -56,16 +83,20 @@ local function prepare(options, job)
   job.known.reports = reports
   local limits, err = read_limits(options)
   if not limits then return nil, err end
+  job.limits, job.reports = limits, reports
+  job.store, err = store_option.open(options)
+  if err then return nil, err end
+  if options.resume then return prepare_again(options, job) end
   job.definition, err = workflow_inputs.load_file(options.file)
   if not job.definition then return nil, err end
   job.known.workflow = job.definition.name
+  job.definition.path = absolute(options.file)
   local plan, values = workflow_inputs.plan(options, job.definition,
     core.random_hex(RUN_ID_BYTES))
   if not plan then return nil, values end
   local problem = workflow_strict.check(options, plan)
   if problem then return usage(problem) end
-  job.limits, job.plan, job.reports = limits, plan, reports
-  job.secrets = workflow_inputs.secrets(plan, values)
+  job.plan, job.secrets = plan, workflow_inputs.secrets(plan, values)
   return job
 end
 
@@ -89,7 +120,8 @@ local function work(job, terminal, connection, interrupt, screen)
   if not client then return results.failure(terminal, job.known, err) end
   local state
   state, err = job.definition:run {
-    plan = job.plan, client = client,
+    plan = job.plan, resume = job.resume, inputs = job.inputs, store = job.store,
+    client = client,
     timeout = job.limits.timeout, deadline = job.limits.deadline,
     max_concurrency = job.limits.max_concurrency,
     exclusive = job.limits.exclusive, submission = job.limits.submission,
@@ -155,6 +187,7 @@ local function run_job(job, options, terminal)
   end)
   pcall(screen.finish, screen)
   connection:close()
+  if job.store then job.store:close() end
   if not ok then decision = { raised = decision } end
   return conclude(terminal, interrupt, job, decision)
 end

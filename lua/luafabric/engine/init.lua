@@ -305,8 +305,8 @@ Engine.watch_deadline = stopping.watch_deadline
 ---  on_event: nil|fun(event: table, state: luafabric.WorkflowRun), key: string|nil,
 ---  state: luafabric.WorkflowRun|nil,
 ---  submission: "at_most_once"|"reconcile"|"at_least_once"|nil, exclusive: boolean|nil }
----  state: of a run that is taken up again; key: 16 random bytes for the fingerprints of secrets; submission: what follows a submission
----  whose fate is in doubt; exclusive: nobody else runs any of its notebooks
+---  state: of a run that is taken up again; key: 16 random bytes for the fingerprints of secrets;
+---  submission: what follows a submission whose fate is in doubt; exclusive: nobody else runs any of its notebooks
 ---@return luafabric.Engine
 function M.new(given)
   local loop = given.loop
@@ -314,7 +314,8 @@ function M.new(given)
     plan = given.plan, port = given.port, store = given.store, on_event = given.on_event,
     submission = given.submission or "reconcile", exclusive = given.exclusive,
     loop = loop, host = loop.host, random = loop.host.random, wake = loop:condition(),
-    stored = loop:condition(), state = given.state or history.new(), resumed = given.state ~= nil, masks = masks.new(given.key),
+    stored = loop:condition(), state = given.state or history.new(),
+    resumed = given.state ~= nil, masks = masks.new(given.key),
     timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,

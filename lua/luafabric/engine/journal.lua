@@ -6,6 +6,7 @@ local M = {}
 
 local RENEWALS = 3 -- of a lease
 local FALLBACK_LEASE = 30 -- seconds
+local REQUESTS_EVERY = 1
 
 --- Events, as one unit; `intent` is a notebook that nobody else may submit meanwhile.
 ---@param engine table
@@ -41,11 +42,20 @@ local function renew(engine)
   engine.timers:after(lease / RENEWALS, function() renew(engine) end)
 end
 
+--- Somebody at another terminal asks for it to be cancelled.
+local function look_for_requests(engine)
+  for _, request in ipairs(engine.store:requests() or {}) do
+    engine:cancel { by = request.by, now = request.kind == "cancel_now" or nil }
+  end
+  engine.timers:after(REQUESTS_EVERY, function() look_for_requests(engine) end)
+end
+
 --- Begins to watch the store, and to hold the run.
 function M.open(engine)
   local store = engine.store
   if store.fd then assert(engine.host.watch_store(store)) end
   if store.renew then renew(engine) end
+  if store.requests then look_for_requests(engine) end
 end
 
 --- Host time after which nothing may be sent for this run, since it may be another's by then.

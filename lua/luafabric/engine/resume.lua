@@ -1,6 +1,6 @@
---- A run that is taken up again: its state is the fold of what was written down, and every step goes
---- on from there. What was submitted is watched again, what may have been submitted is looked for,
---- and nothing is sent twice.
+--- A run that is taken up again: its state is the fold of what was written down, and every step
+--- goes on from there. What was submitted is watched again, what may have been submitted is looked
+--- for, and nothing is sent twice.
 
 local errors = require "luafabric.errors"
 local fan_out = require "luafabric.engine.fan_out"

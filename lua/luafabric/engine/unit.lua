@@ -195,10 +195,11 @@ end
 local function intend(engine, unit, prepared)
   local run, request = prepared.run, unit.request
   local number = #engine.state.steps[unit.path].attempts + 1
-  local event = { type = "attempt_intended", path = unit.path, attempt = number, request = { workspace = request.workspace, notebook = request.notebook,
-      workspace_id = run.workspace_id, notebook_id = run.notebook_id, timeout = request.timeout,
-      tag = prepared.tag, exclusive = engine:is_exclusive(unit) or nil,
-      body = engine.masks:body(request, prepared.body) } }
+  local event = { type = "attempt_intended", path = unit.path, attempt = number, request = {
+    workspace = request.workspace, notebook = request.notebook, workspace_id = run.workspace_id,
+    notebook_id = run.notebook_id, timeout = request.timeout, tag = prepared.tag,
+    exclusive = engine:is_exclusive(unit) or nil,
+    body = engine.masks:body(request, prepared.body) } }
   return engine:record(event, intent_of(engine, unit, prepared, number)), event
 end
 

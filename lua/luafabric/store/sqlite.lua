@@ -10,6 +10,7 @@ local messages = require "luafabric.store.sqlite_messages"
 local nearest = require "luafabric.nearest"
 local owners = require "luafabric.store.owner"
 local owning = require "luafabric.store.sqlite_owning"
+local requests = require "luafabric.store.requests"
 local schema = require "luafabric.store.sqlite_schema"
 
 local M = {}
@@ -321,5 +322,6 @@ end
 
 Store.create_run = owning.create_run
 Store.open_run = owning.open_run
+Store.request = requests.add
 
 return M

@@ -5,6 +5,7 @@ local codec = require "luafabric.store.event_codec"
 local errors = require "luafabric.errors"
 local json = require "luafabric.json"
 local messages = require "luafabric.store.sqlite_messages"
+local requests = require "luafabric.store.requests"
 
 local M = {}
 
@@ -193,6 +194,9 @@ function Run:owned_until()
   end
   return self.lease_until
 end
+
+--- What other processes asked for since the last call.
+Run.requests = requests.unseen
 
 --- Lets go of the run: another process may take it at once.
 ---@return integer|nil ticket

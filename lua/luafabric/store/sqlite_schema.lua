@@ -14,6 +14,7 @@ M.APPLICATION = 0x4c466162 -- "LFab"
 -- events: the truth; the other tables only make questions quick that span runs.
 -- intents: at most one open submission of a notebook, over all processes (DESIGN §3).
 -- jobs: a job instance belongs to one attempt.
+-- requests: what other processes ask of a run's owner, see store/requests.lua.
 local tables = [[
 create table runs (
   run_id text primary key not null,
@@ -63,6 +64,16 @@ create table jobs (
   path text not null,
   attempt integer not null
 ) without rowid;
+
+create table requests (
+  id integer primary key,
+  run_id text not null references runs,
+  fence integer not null,
+  at real not null,
+  kind text not null check (kind in ('cancel', 'cancel_now')),
+  by text not null
+);
+create index requests_of_a_run on requests (run_id, fence, id);
 ]]
 
 local function value_of(db, pragma)

@@ -48,18 +48,30 @@ function M.list_command(step, look_options)
     text.shell_word(request.notebook_id or "NOTEBOOK"), look_options or "")
 end
 
+local function run_command(verb, step, look_options)
+  local last = step.attempts[#step.attempts]
+  local request = last and last.request
+  if not request or not step.job_id then return nil end
+  return ("luafabric notebook %s %s %s %s%s"):format(verb,
+    text.shell_word(request.workspace_id or request.workspace),
+    text.shell_word(request.notebook_id or request.notebook), text.shell_word(step.job_id),
+    look_options or "")
+end
+
 --- The command that shows a step's run.
 ---@param step luafabric.StepState
 ---@param look_options string|nil
 ---@return string|nil
 function M.status_command(step, look_options)
-  local last = step.attempts[#step.attempts]
-  local request = last and last.request
-  if not request or not step.job_id then return nil end
-  return ("luafabric notebook status %s %s %s%s"):format(
-    text.shell_word(request.workspace_id or request.workspace),
-    text.shell_word(request.notebook_id or request.notebook), text.shell_word(step.job_id),
-    look_options or "")
+  return run_command("status", step, look_options)
+end
+
+--- The command that cancels a step's run.
+---@param step luafabric.StepState
+---@param look_options string|nil
+---@return string|nil
+function M.cancel_command(step, look_options)
+  return run_command("cancel", step, look_options)
 end
 
 local function commands(state, options, words_before, wanted, command_of)

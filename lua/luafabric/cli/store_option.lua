@@ -1,0 +1,56 @@
+-- --store: where runs are kept, for the command that writes them and those that look at them.
+
+local errors = require "luafabric.errors"
+
+local M = {}
+
+local MEMORY = "memory"
+
+--- Adds the option to a command.
+---@param command table  of argparse
+function M.add(command)
+  command:option("--store", "Where runs are kept: a file, or memory, which keeps them no longer "
+    .. "than the command (default: $XDG_STATE_HOME/luafabric/runs.db, or "
+    .. "~/.local/state/luafabric/runs.db)."):argname("PATH")
+end
+
+local function check(options)
+  if options.store ~= "" then return true end
+  return nil, errors.new { kind = "usage",
+    message = "--store: the path is empty: give a file, or memory" }
+end
+
+--- The store to write to; it is made where there is none.
+---@param options { store: string|nil }  of the command line
+---@return luafabric.SqliteStore|nil store  nil without an error: --store memory
+---@return luafabric.Error|nil err
+function M.open(options)
+  local ok, err = check(options)
+  if not ok then return nil, err end
+  if options.store == MEMORY then return nil end
+  return require("luafabric.store.sqlite").open(options.store)
+end
+
+--- The store to look into; none is made. A file that this user may only read is read.
+---@param options { store: string|nil }  of the command line
+---@return luafabric.SqliteStore|nil store
+---@return luafabric.Error|nil err  kind "not_found": there is no such file
+function M.look(options)
+  local ok, err = check(options)
+  if not ok then return nil, err end
+  if options.store == MEMORY then
+    return nil, errors.new { kind = "usage", message = "--store memory: what is kept there ends "
+      .. "with the command that ran it; name a file, or leave --store out" }
+  end
+  local sqlite = require "luafabric.store.sqlite"
+  -- To write is tried first, although nothing is written: what a process left half done when it was
+  -- killed can only be undone so.
+  local store
+  store, err = sqlite.open(options.store, { create = false })
+  if store or err.kind == "not_found" then return store, err end
+  store = sqlite.open(options.store, { readonly = true })
+  if store then return store end
+  return nil, err
+end
+
+return M

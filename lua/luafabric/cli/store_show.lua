@@ -1,0 +1,126 @@
+-- luafabric show: a run of the store, or one step of it, and its reports.
+
+local core = require "luafabric.core"
+local errors = require "luafabric.errors"
+local exit_codes = require "luafabric.cli.exit_codes"
+local json = require "luafabric.json"
+local nearest = require "luafabric.nearest"
+local output = require "luafabric.cli.workflow_output"
+local results = require "luafabric.cli.workflow_results"
+local stored_run = require "luafabric.cli.stored_run"
+local terminal_module = require "luafabric.cli.terminal"
+local workflow_reports = require "luafabric.cli.workflow_reports"
+
+local M = {}
+
+local DEFAULT_COLUMNS = 100
+local MOST_NAMES = 20
+
+-- ---- in words ----
+
+local function facts_of(row)
+  return { { "run by", stored_run.standing(row) },
+    { "repairs", row.parent and "run " .. row.parent }, { "key", row.key } }
+end
+
+local function print_lines(terminal, stored, state, step, options)
+  local on_terminal, is_left = core.isatty(1), stored_run.is_left(stored.row)
+  local given = {
+    width = on_terminal and core.window_size(1) or DEFAULT_COLUMNS,
+    palette = terminal_module.palette(terminal, on_terminal),
+    now = not is_left and not state.ended_at and core.wall() or state.now,
+    is_left = is_left, orphaned = stored.row.orphaned,
+    facts = facts_of(stored.row), look_options = terminal.look_options,
+    next = is_left and stored:resume_command(options) or nil,
+    show = ("luafabric show %s%s"):format(stored.short_id, stored_run.store_words(options)),
+  }
+  local lines
+  if step then
+    lines = require("luafabric.view.step_details").lines(state, step, given)
+  else
+    lines = require("luafabric.view.run_details").lines(state, given)
+  end
+  return terminal:print(terminal_module.harmless(table.concat(lines, "\n")))
+end
+
+-- ---- for machines ----
+
+-- The steps of the document: all, or one with its items.
+local function document_state(state, step)
+  if not step then return state end
+  local order = { step.path }
+  for _, item in ipairs(step.items or {}) do order[#order + 1] = item.path end
+  return setmetatable({ order = order }, { __index = state })
+end
+
+-- The requests of a step's attempts; the document of a whole run would be mostly requests.
+local function requests_of(step)
+  local list = json.array {}
+  for index, attempt in ipairs(step.attempts) do list[index] = attempt.request or json.null end
+  return list
+end
+
+--- What the store knows of a run beside its events, behind the fields of the run's document.
+local function document(stored, state, step, reports)
+  local row = stored.row
+  local text = output.document(document_state(state, step),
+    { exit_code = stored_run.exit_code(row), reports = reports })
+  local more = { state = row.state, orphaned = row.orphaned, owner = row.owner or json.null,
+    key = row.key or json.null, parent = row.parent or json.null,
+    requests = step and requests_of(step) or json.null }
+  return text:sub(1, -2) .. "," .. terminal_module.encode(more):sub(2)
+end
+
+-- ---- the command ----
+
+local function no_such_step(stored, state, path)
+  local near = nearest.find(path, state.order, 1)[1]
+  local names = {}
+  for index, step in ipairs(state.top) do
+    if index <= MOST_NAMES then names[index] = step.path end
+  end
+  if #state.top > MOST_NAMES then names[#names + 1] = "…" end
+  local hint = near and ("; did you mean '%s'?"):format(near)
+    or #names > 0 and "; its steps are " .. table.concat(names, ", ") or ": it has not begun"
+  return errors.new { kind = "not_found",
+    message = ("run %s has no step '%s'%s"):format(stored.short_id, path, hint) }
+end
+
+local function write_reports(terminal, reports, state)
+  local paths, messages = workflow_reports.write(reports, state, { now = core.wall(),
+    look_options = terminal.look_options })
+  for _, message in ipairs(messages) do terminal:tell("luafabric: " .. message) end
+  return paths, #messages == 0
+end
+
+local function show(stored, options, terminal, reports)
+  local state, err = stored:state()
+  local step = state and options.step and state.steps[options.step]
+  if state and options.step and not step then err = no_such_step(stored, state, options.step) end
+  if err then return results.failure(terminal, {}, err) end
+  local paths, are_written = write_reports(terminal, reports, state)
+  local is_shown
+  if terminal.json then
+    is_shown = terminal:print(document(stored, state, step, paths))
+  else
+    is_shown = print_lines(terminal, stored, state, step, options)
+    for _, path in ipairs(paths) do terminal:say(terminal:faint("report     ") .. path) end
+  end
+  return is_shown and are_written and exit_codes.ok or exit_codes.failed
+end
+
+---@param options table  of the command line
+---@param terminal table
+---@return integer code
+function M.run(options, terminal)
+  local reports, message = workflow_reports.check(options.report)
+  if not reports then return results.failure(terminal, {}, message) end
+  local stored, err = stored_run.find(options)
+  if not stored then return results.failure(terminal, {}, err) end
+  local ok, code = pcall(show, stored, options, terminal, reports)
+  stored:close()
+  if not ok then error(code, 0) end
+  return code
+end
+
+return M

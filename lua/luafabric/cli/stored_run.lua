@@ -1,0 +1,143 @@
+-- A run of the store, as the commands that look at one need it: found by the beginning of its id,
+-- folded from its events, and who runs it.
+
+local errors = require "luafabric.errors"
+local exit_codes = require "luafabric.cli.exit_codes"
+local history = require "luafabric.history"
+local outline = require "luafabric.store.outline"
+local owners = require "luafabric.store.owner"
+local store_option = require "luafabric.cli.store_option"
+local text = require "luafabric.view.text"
+
+local M = {}
+
+---@class luafabric.LookedUpRun
+---@field store luafabric.SqliteStore
+---@field row luafabric.RunRow
+---@field short_id string
+local Stored = {}
+Stored.__index = Stored
+
+--- The run of a command line, in its store.
+---@param options { run_id: string, store: string|nil }
+---@return luafabric.LookedUpRun|nil stored  close it
+---@return luafabric.Error|nil err
+function M.find(options)
+  local store, err = store_option.look(options)
+  if not store then return nil, err end
+  local row, short_id
+  row, err = store:find(options.run_id)
+  if row then short_id, err = outline.short_id(store, row.run_id) end
+  if short_id then
+    return setmetatable({ store = store, row = row, short_id = short_id }, Stored)
+  end
+  store:close()
+  return nil, err
+end
+
+function Stored:close()
+  self.store:close()
+end
+
+--- Reads the row again.
+---@return luafabric.RunRow|nil row
+---@return luafabric.Error|nil err
+function Stored:refresh()
+  local row, err = self.store:find(self.row.run_id)
+  self.row = row or self.row
+  return row, err
+end
+
+--- Whether it has not ended, and no process will end it.
+---@param row luafabric.RunRow
+---@return boolean
+function M.is_left(row)
+  return row.orphaned or row.state == "detached"
+end
+
+--- The process that runs it.
+---@param row luafabric.RunRow
+---@return string  "process 1234"
+function M.owner(row)
+  local pid = row.owner and owners.pid(row.owner)
+  return pid and "process " .. pid or "another process"
+end
+
+--- Why nobody runs it.
+---@param row luafabric.RunRow  that is left
+---@return string  "process 1234 is gone"
+function M.why_left(row)
+  if row.state == "detached" then return "it was detached" end
+  if not row.owner then return "the process that ran it let it go" end
+  if owners.is_gone(row.owner) then return M.owner(row) .. " is gone" end
+  return M.owner(row) .. " has not been heard of for a while"
+end
+
+--- Who runs it, in words; nil of a run that has ended.
+---@param row luafabric.RunRow
+---@return string|nil
+function M.standing(row)
+  if row.state == "ended" then return nil end
+  if M.is_left(row) then return "nobody: " .. M.why_left(row) end
+  return M.owner(row)
+end
+
+--- What a command needs to look into the same store.
+---@param options { store: string|nil }  of the command line
+---@return string  "", or " --store PATH"
+function M.store_words(options)
+  if not options.store then return "" end
+  return " --store " .. text.shell_word(options.store)
+end
+
+--- The command that goes on with a run that nobody runs.
+---@param options { store: string|nil }  of the command line
+---@return string command
+function Stored:resume_command(options)
+  return ("luafabric run --resume %s%s"):format(self.short_id, M.store_words(options))
+end
+
+--- The exit code of a run; nil while it runs.
+---@param row luafabric.RunRow
+---@return integer|nil code
+function M.exit_code(row)
+  if row.state == "ended" then return exit_codes.of_outcome(row.outcome) end
+  return row.state == "detached" and exit_codes.detached or nil
+end
+
+-- What a row knows, in a state that does not: the first event may not be written yet.
+local function complete(state, row)
+  state.run_id, state.workflow = state.run_id or row.run_id, state.workflow or row.workflow
+  state.file, state.started_at = state.file or row.file, state.started_at or row.started_at
+  -- A run that was detached, and taken up again, is not detached.
+  state.detached = row.state == "detached" or nil
+  return state
+end
+
+--- The state of a run, from all of its events.
+---@param store luafabric.SqliteStore
+---@param row luafabric.RunRow
+---@return luafabric.WorkflowRun|nil state
+---@return luafabric.Error|nil err
+function M.fold(store, row)
+  local events, err = store:events(row.run_id)
+  if not events then return nil, err end
+  local state = history.new()
+  for number, event in ipairs(events) do
+    local ok, message = pcall(history.apply, state, event)
+    if not ok then
+      return nil, errors.new { kind = "configuration",
+        message = ("event %d of run %s in %s cannot have happened: %s. Please report this")
+          :format(number, row.run_id, store.path, tostring(message)) }
+    end
+  end
+  return complete(state, row)
+end
+
+---@return luafabric.WorkflowRun|nil state
+---@return luafabric.Error|nil err
+function Stored:state()
+  return M.fold(self.store, self.row)
+end
+
+return M

@@ -1,0 +1,53 @@
+--- What somebody at another terminal asks of the process that runs a run: to cancel it. A request
+--- is addressed to the owner of the moment (by its fence): who takes the run over later, to go on
+--- with it, was not asked to stop.
+
+local errors = require "luafabric.errors"
+local messages = require "luafabric.store.sqlite_messages"
+
+local M = {}
+
+--- `cancel` lets the finally steps run, `cancel_now` does not.
+---@alias luafabric.RequestKind "cancel"|"cancel_now"
+
+local INSERT = [[insert into requests (run_id, fence, at, kind, by)
+  select run_id, fence, ?2, ?3, ?4 from runs where run_id = ?1 and state <> 'ended']]
+
+local UNSEEN = [[select id, at, kind, by from requests
+  where run_id = ?1 and fence = ?2 and id > ?3 order by id]]
+
+--- Asks the run's owner for something. It is on the disk when this returns; whether there is an
+--- owner is not looked at.
+---@param store luafabric.SqliteStore
+---@param run_id string
+---@param kind luafabric.RequestKind
+---@param by string|nil  default "user"
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  of a run that has ended: kind "usage", store_code "ended"
+function M.add(store, run_id, kind, by)
+  local changes, message, code = store.db:exec(INSERT, run_id, store.now(), kind, by or "user")
+  if not changes then return nil, messages.error(store.path, message, code) end
+  if changes > 0 then return true end
+  return nil, errors.new { kind = "usage", store_code = "ended",
+    message = ("run %s has ended, or is not in %s"):format(run_id, store.path) }
+end
+
+---@class luafabric.StoredRequest
+---@field id integer
+---@field at number  unix seconds
+---@field kind luafabric.RequestKind
+---@field by string
+
+--- What the owner of a run was asked for since it looked last; a run that was lost has none. Quick
+--- where there is nothing, so that it can be called every second.
+---@param run luafabric.StoredRun
+---@return luafabric.StoredRequest[]|nil requests
+---@return luafabric.Error|nil err  the next call tells them again
+function M.unseen(run)
+  local rows, err = run.store:rows(UNSEEN, run.run_id, run.fence, run.last_request or 0)
+  if not rows then return nil, err end
+  if #rows > 0 then run.last_request = rows[#rows].id end
+  return rows
+end
+
+return M
