@@ -128,6 +128,24 @@ describe("the README #process", function()
     assert.matches('"2014: ${Summarize.exit', output, 1, true)
   end)
 
+  it("looks at runs of the store, and goes on with one", function()
+    start { notebooks = "examples/seattle" }
+    local store = ("export XDG_STATE_HOME='%s/state'\n"):format(scratch)
+    local code, output = shell.run(environment .. store .. "luafabric run examples/seattle/nightly.lua -q "
+      .. "--output json -P first_year=2015 2>/dev/null")
+    assert.are.equal(0, code, output)
+    local run_id = output:match('"run_id":"(%x+)"')
+    seen.store = true
+    for line in snippets.store:gmatch("[^\n]+") do
+      local command = line:gsub("%s+#.*$", ""):gsub("RUN", run_id)
+      code, output = shell.run(environment .. store .. command)
+      local is_over = command:find("cancel", 1, true) or command:find("resume", 1, true)
+      assert.are.equal(is_over and command:find("resume", 1, true) and 2 or 0, code, command .. output)
+      if not is_over then assert.matches(run_id:sub(1, 6), output, 1, true) end
+    end
+    assert.matches("has ended: succeeded", output)
+  end)
+
   it("has no snippet that no spec runs", function()
     local commands = "./dev demo     # a workflow of real notebooks on the local emulator: a "
       .. "report and a chart; no Azure account needed"
