@@ -131,8 +131,8 @@ describe("the README #process", function()
   it("looks at runs of the store, and goes on with one", function()
     start { notebooks = "examples/seattle" }
     local store = ("export XDG_STATE_HOME='%s/state'\n"):format(scratch)
-    local code, output = shell.run(environment .. store .. "luafabric run examples/seattle/nightly.lua -q "
-      .. "--output json -P first_year=2015 2>/dev/null")
+    local code, output = shell.run(environment .. store .. "luafabric run "
+      .. "examples/seattle/nightly.lua -q --output json -P first_year=2015 2>/dev/null")
     assert.are.equal(0, code, output)
     local run_id = output:match('"run_id":"(%x+)"')
     seen.store = true
@@ -140,7 +140,8 @@ describe("the README #process", function()
       local command = line:gsub("%s+#.*$", ""):gsub("RUN", run_id)
       code, output = shell.run(environment .. store .. command)
       local is_over = command:find("cancel", 1, true) or command:find("resume", 1, true)
-      assert.are.equal(is_over and command:find("resume", 1, true) and 2 or 0, code, command .. output)
+      assert.are.equal(is_over and command:find("resume", 1, true) and 2 or 0, code,
+        command .. output)
       if not is_over then assert.matches(run_id:sub(1, 6), output, 1, true) end
     end
     assert.matches("has ended: succeeded", output)

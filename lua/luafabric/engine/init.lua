@@ -306,7 +306,8 @@ Engine.watch_deadline = stopping.watch_deadline
 ---  state: luafabric.WorkflowRun|nil,
 ---  submission: "at_most_once"|"reconcile"|"at_least_once"|nil, exclusive: boolean|nil }
 ---  state: of a run that is taken up again; key: 16 random bytes for the fingerprints of secrets;
----  submission: what follows a submission whose fate is in doubt; exclusive: nobody else runs any of its notebooks
+---  submission: what follows a submission whose fate is in doubt; exclusive: nobody else runs any
+---  of its notebooks
 ---@return luafabric.Engine
 function M.new(given)
   local loop = given.loop
