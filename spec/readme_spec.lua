@@ -132,7 +132,8 @@ describe("the README #process", function()
     start { notebooks = "examples/seattle" }
     local store = ("export XDG_STATE_HOME='%s/state'\n"):format(scratch)
     local code, output = shell.run(environment .. store .. "luafabric run "
-      .. "examples/seattle/nightly.lua -q --output json -P first_year=2015 2>/dev/null")
+      .. "examples/seattle/nightly.lua -q --output json --store default -P first_year=2015 "
+      .. "2>/dev/null")
     assert.are.equal(0, code, output)
     local run_id = output:match('"run_id":"(%x+)"')
     seen.store = true

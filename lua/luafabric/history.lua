@@ -18,7 +18,8 @@ local M = {}
 --- | `submitted` | yes, under `job_id`                                        |
 --- | `ended`     | as the outcome says                                        |
 M.attempt_transitions = {
-  intended = { attempt_waiting = "waiting", attempt_submitted = "submitted",
+  intended = { attempt_repeated = "intended", attempt_waiting = "waiting",
+    attempt_submitted = "submitted",
     attempt_doubtful = "unknown", attempt_ended = "ended" },
   waiting = { attempt_repeated = "intended", attempt_waiting = "waiting",
     attempt_submitted = "submitted", attempt_doubtful = "unknown", attempt_ended = "ended" },

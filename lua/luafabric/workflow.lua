@@ -135,30 +135,53 @@ local function inputs_again(state, given)
     .. "are not written down"):format(state.run_id, table.concat(missing, ", ")) }
 end
 
+--- What was written down of a run.
+local function fold(store, run_id)
+  local history = require "luafabric.history"
+  local events, err = store:events(run_id)
+  if not events then return nil, err end
+  local state = history.new()
+  for _, event in ipairs(events) do history.apply(state, event) end
+  state.detached = nil
+  if state.started_at then return state end
+  return nil, errors.new { kind = "usage",
+    message = ("run %s was cut off before it began: start it anew"):format(run_id) }
+end
+
+--- The plan that a run was started with, its limits included.
+local function plan_again(self, options, run_id)
+  local state, err = fold(options.store, run_id)
+  if not state then return nil, err end
+  local inputs
+  inputs, err = inputs_again(state, options.inputs)
+  if not inputs then return nil, err end
+  local plan
+  plan, err = self:plan { inputs = inputs, started_at = state.started_at, run_id = run_id }
+  if not plan then return nil, err end
+  for _, name in ipairs { "timeout", "deadline", "on_deadline", "max_concurrency" } do
+    plan[name] = state[name]
+  end
+  plan, err = override(plan, options)
+  if not plan then return nil, err end
+  local same
+  same, err = require("luafabric.engine.resume").check(plan, state)
+  if not same then return nil, err end
+  return plan, state
+end
+
 --- A run of the store, taken up where it was.
 local function take_up(self, options)
   local store = options.store
   local row, err = store:find(options.resume)
   if not row then return nil, err end
-  local events
-  events, err = store:events(row.run_id)
-  if not events then return nil, err end
-  local history = require "luafabric.history"
-  local state = history.new()
-  for _, event in ipairs(events) do history.apply(state, event) end
-  local inputs
-  inputs, err = inputs_again(state, options.inputs)
-  if not inputs then return nil, err end
-  local plan
-  plan, err = self:plan { inputs = inputs, started_at = state.started_at, run_id = row.run_id }
-  if not plan then return nil, err end
-  local same
-  same, err = require("luafabric.engine.resume").check(plan, state)
-  if not same then return nil, err end
+  -- First it is ours: what another process still writes would be missing from the fold.
   local kept
   kept, err = store:open_run(row.run_id)
   if not kept then return nil, err end
-  return plan, state, kept
+  local plan, state = plan_again(self, options, row.run_id)
+  if plan then return plan, state, kept end
+  kept:close()
+  return nil, state
 end
 
 --- A new run: its plan, and where its events go.

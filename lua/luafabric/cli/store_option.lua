@@ -4,14 +4,15 @@ local errors = require "luafabric.errors"
 
 local M = {}
 
-local MEMORY = "memory"
+local MEMORY, DEFAULT = "memory", "default"
 
 --- Adds the option to a command.
 ---@param command table  of argparse
 function M.add(command)
-  command:option("--store", "Where runs are kept: a file, or memory, which keeps them no longer "
-    .. "than the command (default: $XDG_STATE_HOME/luafabric/runs.db, or "
-    .. "~/.local/state/luafabric/runs.db)."):argname("PATH")
+  command:option("--store", "Where runs are kept: a file, default for "
+    .. "$XDG_STATE_HOME/luafabric/runs.db (or ~/.local/state/luafabric/runs.db), or memory, which "
+    .. "keeps them no longer than the command. `run` uses memory unless told otherwise.")
+    :argname("PATH")
 end
 
 local function check(options)
@@ -21,14 +22,15 @@ local function check(options)
 end
 
 --- The store to write to; it is made where there is none.
----@param options { store: string|nil }  of the command line
----@return luafabric.SqliteStore|nil store  nil without an error: --store memory
+---@param options { store: string|nil, resume: string|nil }  of the command line
+---@return luafabric.SqliteStore|nil store  nil without an error: memory
 ---@return luafabric.Error|nil err
 function M.open(options)
   local ok, err = check(options)
   if not ok then return nil, err end
-  if options.store == MEMORY then return nil end
-  return require("luafabric.store.sqlite").open(options.store)
+  local path = options.store or (options.resume and DEFAULT or MEMORY)
+  if path == MEMORY then return nil end
+  return require("luafabric.store.sqlite").open(path ~= DEFAULT and path or nil)
 end
 
 --- The store to look into; none is made. A file that this user may only read is read.
@@ -43,12 +45,13 @@ function M.look(options)
       .. "with the command that ran it; name a file, or leave --store out" }
   end
   local sqlite = require "luafabric.store.sqlite"
+  local path = options.store ~= DEFAULT and options.store or nil
   -- To write is tried first, although nothing is written: what a process left half done when it was
   -- killed can only be undone so.
   local store
-  store, err = sqlite.open(options.store, { create = false })
+  store, err = sqlite.open(path, { create = false })
   if store or err.kind == "not_found" then return store, err end
-  store = sqlite.open(options.store, { readonly = true })
+  store = sqlite.open(path, { readonly = true })
   if store then return store end
   return nil, err
 end

@@ -192,6 +192,14 @@ local function run_of(self, request, job_id, listener)
   return run
 end
 
+--- A run is known to be ours.
+---@param request table  of the history: ids
+---@param job_id string
+function Executor:claim(request, job_id)
+  intents.claim(self.client, { workspace_id = request.workspace_id,
+    notebook_id = request.notebook_id, job_id = job_id })
+end
+
 --- A run that was submitted before is watched again.
 ---@param request table  of the history: names and ids
 ---@param job_id string

@@ -181,6 +181,7 @@ function verdicts.unauthorized(self, completion)
   if not self.renewed then
     self.renewed = true
     local renewable, err = call.renew(self.client, self.token)
+    self.waited = true -- a new intent, since getting a token may have taken its time
     if renewable then return "again" end
     if err then return nil, err end
   end
@@ -262,7 +263,6 @@ local function send(self)
   local run, host = self.run, call.host()
   local request = jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id,
     self.body)
-  request.not_after = math.min(self.deadline, self.not_after and self.not_after() or math.huge)
   request.timeout = self.client.request_timeout or ANSWER_TIMEOUT
   M.enter(self)
   if self.waited and self.before_again then
@@ -270,6 +270,7 @@ local function send(self)
     if not ok then return nil, err end
   end
   self.waited = nil
+  request.not_after = math.min(self.deadline, self.not_after and self.not_after() or math.huge)
   local completion, token = call.once(self.client, request, function()
     self.attempt = self.attempt + 1
     self.sent_wall, self.sent_at = host.wall(), host.now()

@@ -1,6 +1,7 @@
 --- An `each` while it runs: which items are units already, how many at a time, and when no other
 --- may start.
 
+local errors = require "luafabric.errors"
 local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
 local tasks = require "luafabric.tasks"
@@ -135,13 +136,17 @@ function M.begin(engine, node)
   feed(engine, node)
 end
 
+local function changed_items(step)
+  error(errors.new { kind = "usage", message = ("the items of step %s are not those that the run "
+    .. "had: undo the change of its list, or start a new run"):format(step.name) }, 0)
+end
+
 --- Which items have begun before: they are restored, and never fed again.
 local function mark_restored(engine, step, each)
+  if #each.items ~= #engine.state.steps[step.name].items then changed_items(step) end
   for _, item in ipairs(each.items) do
     local state = engine.state.steps[item.path]
-    if not state then
-      error(("step %s has an item %s that the run did not have"):format(step.name, item.path), 0)
-    end
+    if not state then changed_items(step) end
     item.is_restored = state.phase == "ended" or #state.attempts > 0 or state.retry ~= nil
   end
 end

@@ -2,6 +2,8 @@
 --- and what happens when the store says no. A store in memory takes everything at once; one that
 --- outlives the process takes its time, and has a lease that is renewed while the run goes on.
 
+local errors = require "luafabric.errors"
+
 local M = {}
 
 local RENEWALS = 3 -- of a lease
@@ -36,6 +38,10 @@ end
 
 local function renew(engine)
   local store = engine.store
+  if store:owned_until() == -math.huge then
+    error(errors.new { kind = "configuration", store_code = "fenced", message = ("run %s was taken "
+      .. "over by another process: this one stops"):format(engine.state.run_id) }, 0)
+  end
   local ticket, err = store:renew()
   if not ticket then error(err, 0) end
   local lease = store.store and store.store.lease or FALLBACK_LEASE

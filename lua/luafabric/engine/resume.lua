@@ -5,6 +5,7 @@
 local errors = require "luafabric.errors"
 local fan_out = require "luafabric.engine.fan_out"
 local start_event = require "luafabric.engine.start_event"
+local stopping = require "luafabric.engine.stopping"
 local units = require "luafabric.engine.unit"
 
 local M = {}
@@ -59,7 +60,10 @@ local function restore_step(engine, node)
   if step.kind == "each" or step.kind == "switch" and not state.branch then
     return engine:begin_step(node)
   end
-  units.restore(engine, engine:new_unit(step.name, step, branch_of(step, state)))
+  local branch = branch_of(step, state)
+  if branch then return units.restore(engine, engine:new_unit(step.name, step, branch)) end
+  engine:end_step(step.name, "skipped", { kind = "condition",
+    message = ("the branch %s is false"):format(tostring(state.branch)) })
 end
 
 local function count_ended(engine, node)
@@ -68,17 +72,24 @@ local function count_ended(engine, node)
   for _, later in ipairs(node.dependents) do later.waiting = later.waiting - 1 end
 end
 
+--- The jobs of all attempts are known to be ours: no doubt is about them.
+local function claim_jobs(engine)
+  for _, step in pairs(engine.state.steps) do
+    for _, attempt in ipairs(step.attempts) do
+      if attempt.job_id then engine.port:claim(attempt.request, attempt.job_id) end
+    end
+  end
+end
+
 --- Brings an engine whose state is a fold to where the run was.
 ---@param engine table
 function M.restore(engine)
   for _, node in pairs(engine.nodes) do count_ended(engine, node) end
+  claim_jobs(engine)
   for _, list in ipairs { engine.plan.order, engine.plan.finally } do
     for _, step in ipairs(list) do restore_step(engine, engine.nodes[step.name]) end
   end
-  local cancelled = engine.state.cancelled
-  if cancelled and cancelled.by ~= "timeout" and cancelled.by ~= "deadline" then
-    engine.orders[1] = { by = cancelled.by, now = cancelled.now }
-  end
+  if engine.state.cancelled then stopping.cut_again(engine, engine.state.cancelled) end
 end
 
 return M

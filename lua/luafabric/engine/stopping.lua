@@ -117,6 +117,21 @@ function M.watch_time(self)
   end
 end
 
+--- A run that had been told to end is taken up again: it still ends.
+---@param cancelled { by: string, now: boolean|nil }  as the history knows it
+function M.cut_again(self, cancelled)
+  local by = cancelled.by
+  local is_time = by == "timeout" or by == "deadline"
+  local kind, outcome = is_time and by or "cancelled", is_time and "timed_out" or "cancelled"
+  self.cut = { outcome = outcome, kind = kind }
+  for _, step in pairs(self.state.steps) do
+    if step.reason and step.reason.kind == kind then self.cut_hit = true end
+  end
+  self.without_finally = cancelled.now
+  self.asked = is_time and 0 or 1
+  M.cut_off(self, "main", outcome, kind, "cut off before its process ended")
+end
+
 -- ---- orders from outside ----
 
 local function cancel(self, order)

@@ -177,7 +177,7 @@ function M.stop(engine, unit, stop)
     return cancel_run(engine, unit, true)
   end
   -- The answer, or what is found instead of one, decides whether there is a run.
-  if unit.in_flight or unit.in_doubt then return end
+  if unit.in_flight or unit.in_doubt or unit.is_recording or unit.is_restored then return end
   local task = unit.task
   stop_unsubmitted(engine, unit)
   task:cancel() -- last, since this may be that task itself
@@ -225,6 +225,7 @@ end
 
 --- Surely no run was started.
 local function refused(engine, unit, err)
+  if err.store_code == "intent_open" then return M.not_started(engine, unit, err) end
   local outcome = reasons.outcome_of_error(err)
   if open_attempt(engine, unit) then return end_attempt(engine, unit, outcome, err) end
   if again.after_preparation(engine, unit, err) then return end
@@ -340,8 +341,11 @@ local function submit(engine, unit)
   engine.port:enter(prepared, function() engine:submission_over(unit) end)
   engine:submission_begun(unit)
   local ticket, event = intend(engine, unit, prepared)
+  unit.is_recording = true
   local durable, problem = journal.await(engine, ticket)
+  unit.is_recording = nil
   if not durable then return not_recorded(engine, unit, event, problem) end
+  if unit.stop then return stop_unsubmitted(engine, unit) end
   prepared.before_again = function() return repeat_intent(engine, unit, prepared) end
   prepared.not_after = function() return journal.not_after(engine) end
   local run
@@ -360,7 +364,9 @@ local function crashed(engine, unit, err)
   engine:submission_over(unit)
   if err.store_code then error(err, 0) end -- nothing can be written down any more
   if unit.over or err.kind == "cancelled" then return end
-  local outcome = (unit.in_flight or unit.in_doubt) and "unknown" or "failed"
+  -- Of a run that is taken up again it is not known what runs.
+  local may_run = unit.in_flight or unit.in_doubt or unit.is_restored
+  local outcome = may_run and "unknown" or "failed"
   if open_attempt(engine, unit) then return end_attempt(engine, unit, outcome, err) end
   end_unit(engine, unit, outcome, { kind = "raised", message = err.message })
 end
@@ -412,17 +418,25 @@ end
 local function look_for(engine, unit, attempt)
   local at = attempt.repeated_at or attempt.intended_at
   local run, doubt = engine.port:in_doubt(attempt.request, at, attempt, listener_of(engine, unit))
+  unit.is_restored = nil
   doubtful(engine, unit, { doubt = doubt }, run)
 end
 
 local function watch_again(engine, unit, attempt)
   local run = engine.port:attach(attempt.request, attempt.job_id, listener_of(engine, unit))
-  unit.run, unit.task = run, nil
+  unit.run, unit.task, unit.is_restored = run, nil, nil
   accepted(engine, unit, run,
     engine.timers.now() - (engine.host.wall() - attempt.submitted_at))
 end
 
-local going_on = { intended = look_for, waiting = look_for, unknown = look_for,
+--- It waited to be sent, and every send is written down first: nothing was started.
+local function never_sent(engine, unit)
+  unit.is_restored = nil
+  M.not_started(engine, unit, errors.new { kind = "platform",
+    message = "it waited to be submitted when its process ended" })
+end
+
+local going_on = { intended = look_for, waiting = never_sent, unknown = look_for,
   submitted = watch_again }
 
 --- An attempt has ended, and what follows from it was not written down any more.
@@ -454,6 +468,7 @@ function M.restore(engine, unit)
   if not attempt then return engine:enqueue(unit) end
   if attempt.state == "ended" then return settle_again(engine, unit, attempt) end
   hold(engine, unit)
+  unit.is_restored = true
   unit.task = engine:spawn(going_on[attempt.state], function(err) crashed(engine, unit, err) end,
     engine, unit, attempt)
 end
