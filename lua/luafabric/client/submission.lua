@@ -6,6 +6,7 @@ local call = require "luafabric.client.call"
 local core = require "luafabric.core"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
+local gate = require "luafabric.client.gate"
 local jobs = require "luafabric.api.jobs"
 local response = require "luafabric.api.response"
 local retry = require "luafabric.policy.retry"
@@ -35,6 +36,8 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field first_unsent number|nil  host time of the first failure before the send
 --- @field limited integer|nil      how many 429 and 430 in a row
 --- @field renewed boolean|nil      a 401 was answered with a new token
+--- @field pass luafabric.Pass|nil   through the gate of the quotas, over all tries
+--- @field is_in boolean|nil         it has passed the gate for the next try
 
 local function about(self, event)
   local run = self.run
@@ -47,8 +50,12 @@ local function emit(self, event)
   self.client:emit(about(self, event), self.run)
 end
 
-local function wait(self, cause, seconds)
+local function tell_wait(self, cause, seconds)
   emit(self, { type = "waiting", cause = cause, seconds = seconds })
+end
+
+local function wait(self, cause, seconds)
+  tell_wait(self, cause, seconds)
   tasks.sleep(seconds)
 end
 
@@ -99,7 +106,7 @@ local function find_by_request(self, request_id)
       local root = row and row.root_activity_id
       if root and root:lower() == request_id:lower() then found = row.job_id end
       return found ~= nil
-    end, { what = "the runs could not be listed", tries = 1, quiet = true,
+    end, { what = "the runs could not be listed", tries = 1, quiet = true, class = "reconcile",
       deadline = call.host().now() + pause })
     if found then return found end
     if not ok and err.kind == "unauthorized" and not call.is_passing(err) then return nil end
@@ -182,10 +189,12 @@ local function limited(self, completion, cause)
   -- An answer of Fabric: the network is there, and the token was taken.
   self.unsent, self.first_unsent, self.renewed = nil, nil, nil
   self.limited = (self.limited or 0) + 1
-  local pause = retry.delay(completion, self.limited, response.retry_after(completion),
-    host.random(), LIMITED)
+  local hint = response.retry_after(completion)
+  local pause = cause == "throttled" and (hint and hint > 0 and hint or LIMITED.throttled)
+    or retry.delay(completion, self.limited, hint, host.random(), LIMITED)
   if host.now() + pause <= self.deadline then
-    wait(self, cause, pause)
+    -- The gate knows when the quota is filled again, and who was first.
+    if cause == "throttled" then tell_wait(self, cause, pause) else wait(self, cause, pause) end
     return "again"
   end
   return refused(self, completion, cause, ("The %s for longer than the %s given as submit_timeout; "
@@ -225,18 +234,49 @@ end
 
 -- ---- sending ----
 
+local function request_of(self)
+  local run = self.run
+  return jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id, self.body)
+end
+
+--- Its way through the gate of the quotas.
+local function new_pass(self)
+  return call.pass(self.client, request_of(self), { deadline = self.deadline,
+    on_wait = function(seconds, cause)
+      if self.limited and cause == "throttled" then return end -- told with the 429
+      tell_wait(self, cause, seconds)
+    end })
+end
+
+--- Waits for its place among the requests of the identity, before it is submitted: what is written
+--- down as about to be sent is then sent at once.
+---@param self luafabric.Submission
+---@param on_wait fun(seconds: number, cause: string)  plain
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+function M.enter(self, on_wait)
+  self.pass = new_pass(self)
+  local usual = self.pass.on_wait
+  self.pass.on_wait = on_wait
+  local ok, err = gate.enter(self.client, self.pass)
+  self.pass.on_wait = usual
+  self.is_in = ok
+  return ok, err
+end
+
 local function send(self)
-  local run, host = self.run, call.host()
-  local request = jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id,
-    self.body)
+  local host = call.host()
+  local request = request_of(self)
   request.not_after = self.deadline
   request.timeout = self.client.request_timeout or ANSWER_TIMEOUT
-  local completion, token = call.once(self.client, request, function()
-    self.attempt = self.attempt + 1
-    self.sent_wall = host.wall()
-    emit(self, { type = "submitting", attempt = self.attempt })
-  end)
-  self.token = token
+  self.pass = self.pass or new_pass(self)
+  local completion, token = call.once(self.client, request, { pass = self.pass,
+    is_in = self.is_in, before = function()
+      self.attempt = self.attempt + 1
+      self.sent_wall = host.wall()
+      emit(self, { type = "submitting", attempt = self.attempt })
+    end })
+  self.token, self.is_in = token, nil
   return completion, token
 end
 

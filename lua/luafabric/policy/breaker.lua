@@ -53,7 +53,7 @@ end
 --- What came of a request.
 ---@param completion table
 ---@param now number
----@param random number  [0, 1)
+---@param random fun(): number  [0, 1)
 ---@return boolean changed  it opened or closed
 function Breaker:answered(completion, now, random)
   local failed = M.is_failure(completion)
@@ -67,7 +67,7 @@ function Breaker:answered(completion, now, random)
   self.failures = self.failures + 1
   if self.failures < M.FAILURES then return false end
   self.pause = self.pause and math.min(LONGEST, self.pause * 2) or FIRST
-  self.probe_at = now + self.pause * (0.5 + random / 2)
+  self.probe_at = now + self.pause * (0.5 + random() / 2)
   return not was_open
 end
 

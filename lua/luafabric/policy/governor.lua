@@ -31,9 +31,10 @@ local HEAD_START = 0.25
 -- What is sent so shortly before the end of a window may be counted in the next one: the end is
 -- known to a second, and a request takes its time.
 local BLUR = 2 -- seconds
--- Others may use the same identity: then fewer are sent, by so much, and more again in each window
--- without a 429.
-local LESS, MORE, LEAST = 0.8, 0.05, 5
+-- Others may use the same identity: then fewer are sent, down to what passed or half of it, and
+-- more again after some windows without a 429: one at first, twice as many each time that it was
+-- too soon.
+local LESS, MORE, LEAST, MOST_PATIENCE = 0.5, 0.05, 2, 16
 -- A 429 after almost as many as were thought to fit is no sign of others.
 local ALMOST = 0.9
 -- Who does not come when its time is there has gone away.
@@ -46,7 +47,8 @@ local Governor = {}
 Governor.__index = Governor
 
 local function new_bucket(limit)
-  return { nominal = limit, limit = limit, passed = {}, first_passed = 1, open = 0 }
+  return { nominal = limit, limit = limit, passed = {}, first_passed = 1, open = 0, clean = 0,
+    patience = 1 }
 end
 
 --- A governor.
@@ -97,17 +99,19 @@ local function learn_limit(bucket)
   local strike = bucket.strike
   bucket.strike = nil
   if not strike then
-    local more = math.ceil(bucket.nominal * MORE)
-    if bucket.limit < bucket.nominal then
-      bucket.limit = math.min(bucket.nominal, bucket.limit + more)
-    end
+    bucket.clean = bucket.clean + 1
+    if bucket.limit >= bucket.nominal or bucket.clean < bucket.patience then return end
+    bucket.limit = math.min(bucket.nominal, bucket.limit + math.ceil(bucket.nominal * MORE))
+    bucket.clean, bucket.patience = 0, math.max(1, bucket.patience / 2)
     return
   end
   local passed = count_passed(bucket, strike - WINDOW)
   if passed > bucket.limit then
     bucket.limit = passed
   elseif passed < bucket.limit * ALMOST then
-    bucket.limit = math.max(math.min(LEAST, bucket.nominal), math.floor(bucket.limit * LESS))
+    local less = math.floor(bucket.limit * LESS)
+    bucket.limit = math.max(math.min(LEAST, bucket.nominal), less, passed)
+    bucket.clean, bucket.patience = 0, math.min(MOST_PATIENCE, bucket.patience * 2)
   end
 end
 
@@ -119,7 +123,7 @@ local function rolled(self, name, now)
   if bucket.index == index then return bucket end
   if bucket.index then
     -- A few windows are enough to be back at the limit.
-    for _ = 1, math.min(index - bucket.index, 1 / MORE) do learn_limit(bucket) end
+    for _ = 1, math.min(index - bucket.index, MOST_PATIENCE / MORE) do learn_limit(bucket) end
   end
   bucket.used = bucket.index == index - 1 and bucket.blurred or 0
   bucket.index, bucket.blurred = index, 0
@@ -338,6 +342,23 @@ function Governor:answered(ticket, answer, now)
   bucket.blocked_till = start_of(self, window_of(self, till - SAME_EDGE) + 1)
   if bucket.strike then return end
   bucket.strike = bucket.blocked_till
+end
+
+--- Who waits for a ticket asks again at that time, before its own.
+---@param ticket luafabric.GovernorTicket
+---@param till number
+function Governor:sleeps(ticket, till)
+  ticket.comes_at = till
+end
+
+--- It was said to go out, and did not.
+---@param ticket luafabric.GovernorTicket
+function Governor:withdrawn(ticket)
+  for _, name in ipairs(M.classes[ticket.class].buckets) do
+    local bucket = self.buckets[name]
+    bucket.open = math.max(0, bucket.open - 1)
+    if bucket.used then bucket.used = math.max(0, bucket.used - 1) end
+  end
 end
 
 --- It does not go.
