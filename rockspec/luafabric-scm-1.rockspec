@@ -141,6 +141,7 @@ build = {
     ["luafabric.emulator.service"] = "lua/luafabric/emulator/service.lua",
     ["luafabric.engine"] = "lua/luafabric/engine/init.lua",
     ["luafabric.engine.again"] = "lua/luafabric/engine/again.lua",
+    ["luafabric.engine.capacity_queue"] = "lua/luafabric/engine/capacity_queue.lua",
     ["luafabric.engine.conditions"] = "lua/luafabric/engine/conditions.lua",
     ["luafabric.engine.fan_out"] = "lua/luafabric/engine/fan_out.lua",
     ["luafabric.engine.masks"] = "lua/luafabric/engine/masks.lua",
@@ -223,6 +224,7 @@ build = {
     ["luafabric.workflow.secret"] = "lua/luafabric/workflow/secret.lua",
     ["luafabric.workflow.switch"] = "lua/luafabric/workflow/switch.lua",
     ["luafabric.workflow.value"] = "lua/luafabric/workflow/value.lua",
+    ["luafabric.workflow.wanted_exits"] = "lua/luafabric/workflow/wanted_exits.lua",
     ["luafabric.workflow.when"] = "lua/luafabric/workflow/when.lua",
   },
   install = {

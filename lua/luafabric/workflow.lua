@@ -17,7 +17,7 @@ M.new = definition.new
 local RUN_ID_BYTES = 6
 
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
-  run_id = true, timeout = true, deadline = true, max_concurrency = true }
+  run_id = true, exit_values = true, timeout = true, deadline = true, max_concurrency = true }
 
 ---@class luafabric.WorkflowRunOptions
 ---@field client luafabric.Client
@@ -26,6 +26,7 @@ local known = { inputs = true, client = true, on_event = true, on_start = true, 
 ---@field on_start? fun(control: luafabric.WorkflowControl)  plain; before anything is sent
 ---@field store? table                 where the events go; default: nowhere, the report is all
 ---@field run_id? string               default 12 random hex digits
+---@field exit_values? boolean         true: of all steps; else of those that something needs
 ---@field timeout? number|string       of the whole run, instead of the workflow's own
 ---@field deadline? string             the same
 ---@field max_concurrency? integer     the same
@@ -110,7 +111,7 @@ local function run(self, options)
   if not found then return nil, err end
   local engine = require("luafabric.engine").new { plan = plan, port = port, loop = loop,
     store = options.store or require("luafabric.store.memory").new { keep = false },
-    on_event = options.on_event, key = fingerprint_key() }
+    on_event = options.on_event, key = fingerprint_key(), all_exits = options.exit_values }
   if options.on_start then
     tasks.forbid_waiting("the function given as on_start", options.on_start,
       setmetatable({ engine = engine, state = engine.state }, Control))

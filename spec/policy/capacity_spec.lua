@@ -22,7 +22,7 @@ describe("a capacity", function()
   for name, order in pairs { ["in order"] = { 9, 100, 1 }, ["backwards"] = { 100, 9, -1 } } do
     it("takes as many as ran beside the first that it refused, told " .. name, function()
       local places = take(capacity, 100)
-      for index = order[1], order[2], order[3] do capacity:refused(places[index]) end
+      for index = order[1], order[2], order[3] do capacity:refused(places[index], 0) end
       assert.equal(8, capacity.limit)
       assert.equal(8, capacity.running)
       assert.equal(0, capacity:room())

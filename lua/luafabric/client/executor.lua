@@ -2,12 +2,15 @@
 --- handed instead. All functions are called in a task of the loop that the runs belong to; what
 --- happens to a run is told to its listener (plain, may not wait), from then until its end.
 
+local capacity = require "luafabric.policy.capacity"
+local core = require "luafabric.core"
 local details = require "luafabric.client.details"
 local errors = require "luafabric.errors"
 local names = require "luafabric.client.names"
 local endpoints = require "luafabric.client.endpoints"
 local options_module = require "luafabric.client.options"
 local preparation = require "luafabric.client.preparation"
+local submission = require "luafabric.client.submission"
 local watcher = require "luafabric.client.watcher"
 local words = require "luafabric.client.words"
 
@@ -48,7 +51,8 @@ function Executor:resolve(workspace, notebook)
   return workspace_id, notebook_id
 end
 
---- Checks a request and finds what it names; nothing is submitted yet.
+--- Checks a request, finds what it names, and waits until the quota has room for it; nothing is
+--- submitted yet.
 ---@param request table     workspace, notebook, parameters, compute
 ---@param patience number   seconds to get it submitted, waits for quota and capacity included
 ---@param listener fun(event: table)
@@ -61,7 +65,26 @@ function Executor:prepare(request, patience, listener)
   if not ok then
     return nil, errors.new { kind = "usage", message = (tostring(spec):gsub("^step: ", "")) }
   end
-  return preparation.prepare(self.client, spec, listener)
+  local prepared, err = preparation.prepare(self.client, spec, listener)
+  if not prepared then return nil, err end
+  prepared.yields_capacity = true
+  local is_in
+  is_in, err = submission.enter(prepared, function(seconds, cause)
+    listener { type = "paced", cause = cause, seconds = seconds }
+  end)
+  if not is_in then return nil, err end
+  return prepared
+end
+
+--- The capacity that the runs of a workspace share, as far as it is known.
+---@param workspace string  name or id
+---@return luafabric.Capacity
+function Executor:capacity(workspace)
+  local client = self.client
+  local key = core.is_guid(workspace) and workspace:lower()
+    or client.ids[names.workspace_key(workspace)] or workspace
+  client.capacities[key] = client.capacities[key] or capacity.new()
+  return client.capacities[key]
 end
 
 --- Submits what was prepared, at most once.

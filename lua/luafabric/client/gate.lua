@@ -16,6 +16,8 @@ local classes = { submit = "submit", cancel = "cancel", status = "poll", list = 
 local LONGEST_SLEEP = 60 -- seconds
 -- How long what is no GET waits for an origin that is not there.
 local UNREACHED_PATIENCE = 30
+-- Who has the same time wakes up in the order of the queue.
+local APART = 0.001
 -- Shorter waits are not worth telling.
 local TOLD = 1
 
@@ -118,8 +120,9 @@ function M.enter(client, pass)
     end
     if pass.on_wait and not told and at - now > TOLD then pass.on_wait(at - now, "throttled") end
     told = true
-    own:sleeps(pass.ticket, math.min(at, now + LONGEST_SLEEP))
-    tasks.sleep_until(math.min(at, now + LONGEST_SLEEP))
+    at = math.min(at + own:place(pass.ticket) * APART, now + LONGEST_SLEEP)
+    own:sleeps(pass.ticket, at)
+    tasks.sleep_until(at)
   end
   own:sent(pass.ticket, host.now())
   breaker_of(pass.gate, pass.origin):sent(host.now())

@@ -37,6 +37,7 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field limited integer|nil      how many 429 and 430 in a row
 --- @field renewed boolean|nil      a 401 was answered with a new token
 --- @field pass luafabric.Pass|nil   through the gate of the quotas, over all tries
+--- @field yields_capacity boolean|nil  a full capacity ends it: somebody else queues for it
 --- @field is_in boolean|nil         it has passed the gate for the next try
 
 local function about(self, event)
@@ -208,6 +209,9 @@ function verdicts.throttled(self, completion)
 end
 
 function verdicts.capacity(self, completion)
+  if self.yields_capacity then
+    return refused(self, completion, "capacity", "The capacity is full; nothing was started")
+  end
   return limited(self, completion, "capacity")
 end
 

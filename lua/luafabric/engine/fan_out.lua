@@ -120,7 +120,7 @@ local function close(engine, node, unbegun, reason)
   for _, item in ipairs(unbegun_items(engine, node)) do
     local unit = engine.units[item.path]
     if unit then
-      engine.ready:remove(unit)
+      engine:unqueue(unit)
       units.drop(engine, unit, unbegun, reason)
     else
       engine:end_step(item.path, unbegun, reason)

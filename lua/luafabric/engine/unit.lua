@@ -73,6 +73,7 @@ end
 local function end_attempt(engine, unit, outcome, err)
   local run = unit.run or {}
   local attempts = engine.state.steps[unit.path].attempts
+  engine:leave_capacity(unit, outcome)
   engine:record { type = "attempt_ended", path = unit.path, attempt = #attempts, outcome = outcome,
     job_id = run.job_id, request_id = run.request_id or err and err.request_id,
     exit_value = run.exit_value, failure_reason = run.failure_reason,
@@ -166,7 +167,7 @@ function M.stop(engine, unit, stop)
   unit.stop = stop
   local is_waiting = unit.retry_timer or unit.heap_index
   if is_waiting then
-    engine.ready:remove(unit)
+    engine:unqueue(unit)
     return stop_unsubmitted(engine, unit)
   end
   if unit.run then
@@ -239,6 +240,12 @@ function told.waiting(engine, unit, event)
   if unit.stop then stop_between_sends(engine, unit) end
 end
 
+--- It waits for its place among the requests of the identity, before anything is written down.
+function told.paced(engine, unit, event)
+  engine:record { type = "step_waiting", path = unit.path, cause = event.cause,
+    seconds = event.seconds }
+end
+
 function told.submitted(engine, unit, event)
   engine:record { type = "attempt_submitted", path = unit.path, job_id = event.job_id,
     attempt = #engine.state.steps[unit.path].attempts, request_id = event.request_id }
@@ -299,20 +306,28 @@ local function crashed(engine, unit, err)
   end_unit(engine, unit, outcome, { kind = "raised", message = err.message })
 end
 
---- A slot is free for the unit: builds its request, once for all attempts, and submits it.
+--- Builds its request, once for all attempts.
+---@param engine table
+---@param unit table
+---@return boolean goes_on  false: the unit has ended
+function M.build(engine, unit)
+  if unit.request then return not unit.over end
+  local request, message = request_module.build(unit.branch, engine.view, unit.item, unit.index)
+  if not request then
+    end_unit(engine, unit, "rejected", { kind = "rejected", message = message })
+    return false
+  end
+  unit.request = request
+  engine.masks:add(request.masks)
+  engine:watch_deadline(unit, request.deadline)
+  return not unit.over
+end
+
+--- A slot is free for the unit: it is submitted.
 ---@param engine table
 ---@param unit table
 function M.start(engine, unit)
-  if not unit.request then
-    local request, message = request_module.build(unit.branch, engine.view, unit.item, unit.index)
-    if not request then
-      return end_unit(engine, unit, "rejected", { kind = "rejected", message = message })
-    end
-    unit.request = request
-    engine.masks:add(request.masks)
-    engine:watch_deadline(unit, request.deadline)
-  end
-  if unit.over then return end
+  if not M.build(engine, unit) then return end
   unit.task = engine:spawn(submit, function(err) crashed(engine, unit, err) end, engine, unit)
   engine:submission_begun(unit)
 end

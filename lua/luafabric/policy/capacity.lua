@@ -48,7 +48,7 @@ local function let_go(self, place)
 end
 
 --- The capacity did not take the run. What was known when it was submitted counts, and not what has
---- ended since.
+--- ended since. One is always tried, even where nothing of ours ran.
 ---@param place luafabric.CapacityPlace
 function Capacity:refused(place)
   if not let_go(self, place) then return end

@@ -344,6 +344,13 @@ function Governor:answered(ticket, answer, now)
   bucket.strike = bucket.blocked_till
 end
 
+--- How many of its class go before it.
+---@param ticket luafabric.GovernorTicket
+---@return integer
+function Governor:place(ticket)
+  return place_in_queue(self, ticket)
+end
+
 --- Who waits for a ticket asks again at that time, before its own.
 ---@param ticket luafabric.GovernorTicket
 ---@param till number

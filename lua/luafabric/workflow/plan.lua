@@ -9,6 +9,7 @@ local reference = require "luafabric.workflow.reference"
 local retry = require "luafabric.workflow.retry"
 local secret = require "luafabric.workflow.secret"
 local types = require "luafabric.types"
+local wanted_exits = require "luafabric.workflow.wanted_exits"
 local when = require "luafabric.workflow.when"
 
 local M = {}
@@ -318,6 +319,7 @@ function M.new(state, definition)
   share(state.common, from)
   for index = 1, #steps do fill(steps[index], defaults, from) end
   local order, finally = dependencies.order(steps)
+  wanted_exits.mark(steps, order)
   if not definition.skip_bodies then check_bodies(state) end
   warn_of_store(state)
   warn_of_never(state)
