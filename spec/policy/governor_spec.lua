@@ -67,6 +67,24 @@ describe("a governor", function()
     end
   end
 
+  it("is not misled where the window began a little earlier than it can know", function()
+    local governor, server = governor_module.new(), new_server(60, { submit = 50 })
+    -- All of it within the first second of a window, whose end is then told a second late.
+    local tickets = {}
+    for index = 1, 55 do
+      tickets[index] = governor:ticket("submit")
+      governor:sent(tickets[index], 0.2)
+    end
+    for index = 1, 55 do
+      local answer = server.ask("submit", 0.2)
+      if answer.is_limited then answer.wait = answer.wait + 0.9 end
+      governor:answered(tickets[index], answer, 0.3)
+    end
+    send_until(governor, server, "submit", 1, 600)
+    assert.equal(5, server.refused)
+    for index = 0, 7 do assert.equal(50, server.passed("submit", index), "window " .. index) end
+  end)
+
   it("learns a limit that is higher than the documented one", function()
     local governor, server = governor_module.new(), new_server(60, { submit = 180 })
     send_until(governor, server, "submit", 3, 600)

@@ -105,12 +105,14 @@ local function learn_limit(bucket)
     bucket.clean, bucket.patience = 0, math.max(1, bucket.patience / 2)
     return
   end
-  local passed = count_passed(bucket, strike - WINDOW)
-  if passed > bucket.limit then
-    bucket.limit = passed
-  elseif passed < bucket.limit * ALMOST then
+  -- The window may have begun a little earlier: so many passed in it for sure, so many at most.
+  local surely = count_passed(bucket, strike - WINDOW)
+  local most = count_passed(bucket, strike - WINDOW - SAME_EDGE)
+  if surely > bucket.limit then
+    bucket.limit = surely
+  elseif most < bucket.limit * ALMOST then
     local less = math.floor(bucket.limit * LESS)
-    bucket.limit = math.max(math.min(LEAST, bucket.nominal), less, passed)
+    bucket.limit = math.max(math.min(LEAST, bucket.nominal), less, most)
     bucket.clean, bucket.patience = 0, math.min(MOST_PATIENCE, bucket.patience * 2)
   end
 end
@@ -138,7 +140,7 @@ local function set_phase(self, edge)
   self.phase = edge % WINDOW
   for _, bucket in pairs(self.buckets) do
     bucket.index, bucket.blurred = window_of(self, edge - 1), 0
-    bucket.used = math.max(count_passed(bucket, edge - WINDOW) + bucket.open,
+    bucket.used = math.max(count_passed(bucket, edge - WINDOW - SAME_EDGE) + bucket.open,
       shift and math.abs(shift) < SAME_EDGE and bucket.used or 0)
   end
 end
