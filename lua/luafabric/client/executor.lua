@@ -67,7 +67,7 @@ function Executor:prepare(request, patience, listener)
   end
   local prepared, err = preparation.prepare(self.client, spec, listener)
   if not prepared then return nil, err end
-  prepared.yields_capacity = true
+  prepared.yields_capacity, prepared.priority = true, request.priority
   local is_in
   is_in, err = submission.enter(prepared, function(seconds, cause)
     listener { type = "paced", cause = cause, seconds = seconds }

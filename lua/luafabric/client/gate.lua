@@ -62,7 +62,7 @@ local function unreached(origin)
 end
 
 --- Waits until an origin is there. A GET is itself the question; for all else one is asked.
-local function await_origin(pass, host)
+local function await_origin(client, pass, host)
   local gate_breaker = breaker_of(pass.gate, pass.origin)
   local may_probe = pass.method == "GET"
   local from = host.now()
@@ -80,7 +80,7 @@ local function await_origin(pass, host)
       if pass.on_wait and at - now > TOLD then pass.on_wait(at - now, "network") end
       tasks.sleep_until(at)
     else
-      pass.probe()
+      M.probe(client, pass.origin) -- of client/call, which sends it
     end
   end
 end
@@ -92,7 +92,6 @@ end
 ---@field class string|nil          of the governor, where the purpose does not tell
 ---@field priority number|nil
 ---@field deadline number|nil       host time
----@field probe fun()               sends a GET to the origin
 ---@field on_wait nil|fun(seconds: number, cause: "throttled"|"network")  plain
 
 --- Waits until a request may go out; it does so right after.
@@ -104,7 +103,7 @@ function M.enter(client, pass)
   local _, loop = tasks.current()
   local host = loop.host
   pass.gate = pass.gate or M.of(client)
-  local ok, err = await_origin(pass, host)
+  local ok, err = await_origin(client, pass, host)
   if not ok then return nil, err end
   local own = pass.gate.governor
   pass.ticket = pass.ticket
@@ -133,6 +132,7 @@ end
 ---@param pass luafabric.Pass
 function M.leave(pass)
   pass.gate.governor:withdrawn(pass.ticket)
+  breaker_of(pass.gate, pass.origin):withdrawn()
 end
 
 --- What came of it.

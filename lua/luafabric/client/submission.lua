@@ -37,6 +37,7 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field limited integer|nil      how many 429 and 430 in a row
 --- @field renewed boolean|nil      a 401 was answered with a new token
 --- @field pass luafabric.Pass|nil   through the gate of the quotas, over all tries
+--- @field priority number|nil      among submissions that wait for the quota
 --- @field yields_capacity boolean|nil  a full capacity ends it: somebody else queues for it
 --- @field is_in boolean|nil         it has passed the gate for the next try
 
@@ -260,6 +261,7 @@ end
 ---@return luafabric.Error|nil err
 function M.enter(self, on_wait)
   self.pass = new_pass(self)
+  self.pass.priority = self.priority
   local usual = self.pass.on_wait
   self.pass.on_wait = on_wait
   local ok, err = gate.enter(self.client, self.pass)

@@ -50,6 +50,11 @@ function Breaker:sent(now)
   if self.probe_at then self.probing_since = now end
 end
 
+--- It did not go out after all.
+function Breaker:withdrawn()
+  self.probing_since = nil
+end
+
 --- What came of a request.
 ---@param completion table
 ---@param now number

@@ -234,12 +234,17 @@ local function pace(bucket, number)
   return math.max(0, number / bucket.limit - HEAD_START) * WINDOW
 end
 
+--- Until when a 429 holds.
+local function blocked_till(bucket, now)
+  local till = bucket.blocked_till
+  if till and till <= now then bucket.blocked_till, till = nil, nil end
+  return till
+end
+
 --- When a bucket has room for one more, behind `before` others.
 local function room_at(self, name, before, now, is_paced)
   local bucket = rolled(self, name, now)
-  local blocked = bucket.blocked_till
-  if blocked and blocked <= now then bucket.blocked_till, blocked = nil, nil end
-  if not self.phase then return blocked or now end
+  local blocked = blocked_till(bucket, now)
   local first, used = bucket.index, bucket.used
   if blocked and window_of(self, blocked) > first then
     first, used = window_of(self, blocked), 0
@@ -277,10 +282,14 @@ function Governor:ask(ticket, now)
   self.last = now
   forget_gone(self, now)
   local class, at = M.classes[ticket.class], now
-  local own = before_in_class(self, ticket)
+  local own = self.phase and before_in_class(self, ticket)
   for _, name in ipairs(class.buckets) do
-    local before = own + more_urgent(self, ticket, name, now)
-    at = math.max(at, room_at(self, name, before, now, class.is_paced))
+    if own then
+      local before = own + more_urgent(self, ticket, name, now)
+      at = math.max(at, room_at(self, name, before, now, class.is_paced))
+    else
+      at = math.max(at, blocked_till(self.buckets[name], now) or now)
+    end
   end
   if at > now then
     join_queue(self, ticket)
