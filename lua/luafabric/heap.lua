@@ -50,8 +50,8 @@ end
 
 --- Puts a node in, ordered by `node.at`.
 ---@param node table
----@param order number|nil  among equal ones, instead of the order of coming: the `heap_order` that it
----                         had in another heap, which keeps its place
+---@param order number|nil  among equal ones, instead of the order of coming: the `heap_order` that
+---                         it had in another heap, so that it keeps its place
 function Heap:push(node, order)
   self.pushed = self.pushed + 1
   self.size = self.size + 1
