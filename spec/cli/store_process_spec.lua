@@ -123,6 +123,7 @@ describe("beside another process #process", function()
     assert.matches("\n   runs +List the runs of workflows", start("--help"):finish().out)
     assert.matches("%-%-follow", start("completion", "bash"):finish().out)
     local bare = start():finish()
-    assert.matches("commands: run, plan, runs, show, events, cancel, notebook run", bare.err)
+    assert.matches("commands: run, plan, convert, runs, show, events, cancel, notebook run",
+      bare.err)
   end)
 end)

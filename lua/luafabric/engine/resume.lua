@@ -4,8 +4,8 @@
 
 local errors = require "luafabric.errors"
 local fan_out = require "luafabric.engine.fan_out"
+local restoring = require "luafabric.engine.restoring"
 local start_event = require "luafabric.engine.start_event"
-local units = require "luafabric.engine.unit"
 
 local M = {}
 
@@ -59,7 +59,7 @@ local function restore_step(engine, node)
   if step.kind == "each" or step.kind == "switch" and not state.branch then
     return engine:begin_step(node)
   end
-  units.restore(engine, engine:new_unit(step.name, step, branch_of(step, state)))
+  restoring.restore(engine, engine:new_unit(step.name, step, branch_of(step, state)))
 end
 
 local function count_ended(engine, node)
