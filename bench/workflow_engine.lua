@@ -60,7 +60,7 @@ end
 
 local function run_workflow(definition, seconds)
   local client = world(seconds)
-  local report = assert(definition:run { client = client })
+  local report = assert(definition:run { client = client, exit_values = true })
   assert(report:ok(), tostring(report))
 end
 

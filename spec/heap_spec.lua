@@ -38,6 +38,18 @@ describe("the heap", function()
     assert.equal(333, count)
   end)
 
+  it("leaves a node that comes from another queue its place among equal ones", function()
+    local queue, other = heap.new(), heap.new()
+    local first, second = { at = 5, name = "a" }, { at = 5, name = "b" }
+    queue:push(first)
+    queue:push(second)
+    queue:remove(first)
+    other:push({ at = 5, name = "x" })
+    other:push(first, first.heap_order)
+    queue:push(first, first.heap_order)
+    assert.equal("a b", drain(queue))
+  end)
+
   it("takes a node again after it was out", function()
     local queue, node = heap.new(), { at = 5, name = "x" }
     queue:push(node)

@@ -33,6 +33,25 @@ describe("history", function()
     assert.is_nil(state.outcome)
   end)
 
+  it("shows what a step queues for until it is sent, or has ended", function()
+    local state = folded { started { { path = "ingest" } },
+      { type = "step_ready", path = "ingest", because = {} },
+      { type = "step_waiting", path = "ingest", cause = "capacity", position = 3, at = 1010 },
+      { type = "step_waiting", path = "ingest", cause = "capacity", position = 2, at = 1020 } }
+    local step = state.steps.ingest
+    assert.equal("ready", step.phase)
+    assert.same({ "capacity", 1010, 2 }, { step.waiting.cause, step.waiting.since,
+      step.waiting.position })
+    history.apply(state, { type = "step_waiting", path = "ingest", cause = "throttled",
+      seconds = 30, at = 1030 })
+    assert.same({ "throttled", 1030, 1060 }, { step.waiting.cause, step.waiting.since,
+      step.waiting.till })
+    local intent = intended("ingest", 1)
+    intent.at = 1040
+    history.apply(state, intent)
+    assert.is_nil(step.waiting)
+  end)
+
   it("follows an attempt from the intention to the end", function()
     local state = folded {
       started { { path = "ingest" } },

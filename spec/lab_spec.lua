@@ -155,7 +155,7 @@ describe("a lab", function()
     assert.is_true(report:ok())
     local waited = 0
     for _, event in ipairs(lab.events) do
-      if event.type == "attempt_waiting" and event.cause == "capacity" then waited = waited + 1 end
+      if event.type == "retry_scheduled" and event.cause == "capacity" then waited = waited + 1 end
     end
     assert.is_true(waited > 0)
   end)

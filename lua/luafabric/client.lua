@@ -31,6 +31,8 @@ function M.new(options)
   self.active = setmetatable({}, { __mode = "k" }) -- loop -> set of runs
   self.attendants = setmetatable({}, { __mode = "k" }) -- loop -> tasks that follow runs
   self.own_hosts = setmetatable({}, { __mode = "k" })
+  self.capacities = {} -- by workspace
+  self.durations = require("luafabric.policy.durations").new() -- of runs that ended
   return setmetatable(self, Client)
 end
 

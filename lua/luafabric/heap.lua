@@ -50,10 +50,12 @@ end
 
 --- Puts a node in, ordered by `node.at`.
 ---@param node table
-function Heap:push(node)
+---@param order number|nil  among equal ones, instead of the order of coming: the `heap_order` that
+---                         it had in another heap, so that it keeps its place
+function Heap:push(node, order)
   self.pushed = self.pushed + 1
   self.size = self.size + 1
-  node.heap_order = self.pushed
+  node.heap_order = order or self.pushed
   sift_up(self.nodes, node, self.size)
 end
 

@@ -77,6 +77,8 @@ M.attempt_transitions = {
 ---@field attempts luafabric.AttemptState[]
 ---@field spent integer          attempts that ended and count among those its policy gives
 ---@field retry { at: number, cause: string, spent: boolean }|nil  while it waits for one
+---@field waiting { cause: string, since: number, till: number|nil }|nil  while it queues for
+---  capacity or quota, before an attempt
 ---@field items luafabric.StepState[]|nil  of an `each`, once they are known
 ---@field tolerate table|nil      { count = } or { percent = }
 ---@field max_concurrency integer|nil
@@ -228,6 +230,15 @@ function readers.items_expanded(state, event)
   state.order = nil
 end
 
+-- Nothing is being sent yet: it queues for what limits all.
+function readers.step_waiting(state, event)
+  local step = step_of(state, event)
+  local before = step.waiting
+  step.waiting = { cause = event.cause, position = event.position,
+    till = event.seconds and event.at + event.seconds or nil,
+    since = before and before.cause == event.cause and before.since or event.at }
+end
+
 function readers.attempt_intended(state, event)
   local step = step_of(state, event)
   local last = step.attempts[#step.attempts]
@@ -235,7 +246,7 @@ function readers.attempt_intended(state, event)
     error(("history: attempt_intended of %s: its attempt %d is still %s"):format(event.path,
       last.number, last.state), 0)
   end
-  step.retry, step.job_id = nil, nil
+  step.retry, step.job_id, step.waiting = nil, nil, nil
   step.notebook, step.workspace = event.request.notebook, event.request.workspace
   set_phase(state, step, "running")
   step.attempts[#step.attempts + 1] = { number = event.attempt, state = "intended",
@@ -296,6 +307,7 @@ end
 function readers.retry_scheduled(state, event)
   local step = step_of(state, event)
   step.retry = { at = event.at + event.seconds, cause = event.cause, spent = event.spent }
+  step.waiting = nil
   if event.free then step.spent = step.spent - 1 end
 end
 
@@ -306,7 +318,7 @@ function readers.step_ended(state, event)
   end
   set_phase(state, step, "ended")
   step.ended_at, step.outcome, step.reason = event.at, event.outcome, event.reason
-  step.exit_value, step.retry = event.exit_value, nil
+  step.exit_value, step.retry, step.waiting = event.exit_value, nil, nil
   local parent = parent_of(state, step)
   if not parent then return end
   parent.open = parent.open - 1

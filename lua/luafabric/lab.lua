@@ -169,8 +169,8 @@ end
 local function run_in_task(self, definition, inputs, options)
   local _, loop = tasks.current()
   return definition:run {
-    client = self.client, inputs = inputs, store = options.store, run_id = options.run_id,
-    submission = options.submission, exclusive = options.exclusive,
+    client = self.client, inputs = inputs, exit_values = true, store = options.store,
+    run_id = options.run_id, submission = options.submission, exclusive = options.exclusive,
     on_event = function(event, state)
       self.events[#self.events + 1] = event
       if options.on_event then options.on_event(event, state) end

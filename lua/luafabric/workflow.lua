@@ -19,8 +19,8 @@ M.new = definition.new
 local RUN_ID_BYTES = 6
 
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
-  run_id = true, plan = true, timeout = true, deadline = true, max_concurrency = true,
-  submission = true, exclusive = true, resume = true, key = true }
+  run_id = true, plan = true, exit_values = true, timeout = true, deadline = true,
+  max_concurrency = true, submission = true, exclusive = true, resume = true, key = true }
 
 local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 
@@ -35,6 +35,7 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---@field resume? string               id, or its beginning, of a run of the store that was cut off
 ---@field run_id? string               default 12 random hex digits
 ---@field plan? table                  of `definition:plan`, instead of inputs and run_id
+---@field exit_values? boolean         true: of all steps; else of those that something needs
 ---@field timeout? number|string       of the whole run, instead of the workflow's own
 ---@field deadline? string             the same
 ---@field max_concurrency? integer     the same
@@ -221,7 +222,8 @@ local function run(self, options)
   end
   local engine = require("luafabric.engine").new { plan = plan, port = port, loop = loop,
     store = kept, state = state, on_event = options.on_event, key = fingerprint_key(),
-    submission = options.submission, exclusive = options.exclusive }
+    all_exits = options.exit_values, submission = options.submission,
+    exclusive = options.exclusive }
   if options.on_start then
     tasks.forbid_waiting("the function given as on_start", options.on_start,
       setmetatable({ engine = engine, state = engine.state }, Control))

@@ -91,8 +91,8 @@ function M.prepare()
   scratch = shell.scratch()
   local lines, faults = { ("mkdir -p '%s/nb/W'"):format(scratch) }, {}
   for notebook, meets in pairs(MEETS) do
-    lines[#lines + 1] = ("cp spec/notebooks/Tests/Echo.ipynb '%s/nb/W/%s.ipynb'"):format(scratch,
-      notebook)
+    lines[#lines + 1] = ("cp spec/notebooks/Tests/%s.ipynb '%s/nb/W/%s.ipynb'"):format(
+      notebook == "Alone" and "Sleep" or "Echo", scratch, notebook)
     faults[#faults + 1] = { at = "submit", notebook = notebook, number = "every",
       fault = meets[1], delay = meets.delay }
   end

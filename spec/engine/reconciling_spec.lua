@@ -241,12 +241,23 @@ describe("two items of one notebook", function()
     assert.equal(3, made:started())
   end)
 
-  it("do not wait for one that waits for its quota", function()
+  it("do not wait for one that the capacity refused", function()
+    local made = lab { { at = "submit", number = 1, fault = 430 } }
+    local report = assert(made:run(both_regions()))
+    assert.is_true(report:ok())
+    local eu, us = report.steps["clean[eu]"].attempts, report.steps["clean[us]"].attempts
+    assert.equal(2, #eu)
+    assert.is_true(us[1].submitted_at - report.started_at < 10)
+  end)
+
+  it("wait for their quota before they are written down as intended", function()
     local made = lab { { at = "submit", number = 1, fault = 429, retry_after = 600 } }
     local report = assert(made:run(both_regions()))
     assert.is_true(report:ok())
+    assert.equal(3, posts(made))
     local us = report.steps["clean[us]"].attempts[1]
-    assert.is_true(us.submitted_at - report.started_at < 10)
+    assert.is_true(us.intended_at - report.started_at >= 600)
+    assert.is_true(us.submitted_at - us.intended_at < 10)
   end)
 
   it("that is known at once is not taken for the one in doubt", function()

@@ -55,3 +55,29 @@ describe("a run that is not found", function()
     assert.is_false(polling.may_be_invisible(nil, 0))
   end)
 end)
+
+describe("the looks at a run whose notebook ran before", function()
+  local known = { count = 5, shortest = 1800, longest = 3600 }
+
+  for name, case in pairs {
+    ["go on as they are while too few are known"] = { { 10, 100, { count = 2, shortest = 1800,
+      longest = 3600 } }, 10 },
+    ["go on as they are while none is known"] = { { 10, 100, nil }, 10 },
+    ["are 10 minutes apart at most"] = { { 10, 100, known }, 600 },
+    ["begin a little before the shortest"] = { { 10, 1000, known }, 350 },
+    ["are close while it may end"] = { { 10, 2000, known }, 45 },
+    ["are as close as the server allows"] = { { 58, 2000, known }, 58 },
+    ["never come before the server's Retry-After"] = { { 400, 1000, known }, 400 },
+    ["begin at the end where all take the same time"] = { { 10, 60, { count = 3, shortest = 90,
+      longest = 90 } }, 30 },
+    ["are as usual around that end"] = { { 10, 90, { count = 3, shortest = 90, longest = 90 } },
+      10 },
+    ["grow rarer when it is late"] = { { 10, 5600, known }, 200 },
+    ["are 10 minutes apart at most when it is very late"] = { { 10, 1e6, known }, 600 },
+  } do
+    it(name, function()
+      local given = case[1]
+      assert.equal(case[2], polling.expect(given[1], given[2], given[3]))
+    end)
+  end
+end)

@@ -116,7 +116,7 @@ local function play(seed)
     world.loop = loop
     if world.with_others then submit_as_others(world) end
     report = assert(definition(world.random, not world.with_others):run {
-      client = world.client() })
+      client = world.client(), exit_values = true })
     tasks.sleep(LATEST + 1) -- what is late comes
   end)
   return world, report

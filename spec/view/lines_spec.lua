@@ -49,6 +49,20 @@ describe("the lines of a run", function()
       .. "  token=***", lines.of(told.events[1], told.state))
   end)
 
+  it("name what a step queues for, and its place", function()
+    local told = story.new { "ingest" }
+    told:ready("ingest")
+    local list = listen(told)
+    told:tell("step_waiting", "ingest", { cause = "capacity", position = 2 })
+    told:tell("step_waiting", "ingest", { cause = "capacity", position = 11 })
+    told:tell("step_waiting", "ingest", { cause = "throttled", seconds = 42 })
+    assert.are.same({
+      "13:00:00  ingest  waiting: capacity (430), 2nd in queue",
+      "13:00:00  ingest  waiting: capacity (430), 11th in queue",
+      "13:00:00  ingest  waiting: quota (429), for 42s",
+    }, list)
+  end)
+
   it("name the cause of a wait and of a failure", function()
     local told = story.new { "ingest" }
     told.state.steps.ingest.max_attempts = 2

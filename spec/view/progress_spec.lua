@@ -64,6 +64,17 @@ describe("the live table", function()
     assert.are.equal("○ ingest waiting: quota (429), 0s next try in 30s", rows(told)[1])
   end)
 
+  it("names what a step queues for before it is sent", function()
+    local told = story.new { "ingest" }
+    told:ready("ingest"):tell("step_waiting", "ingest", { cause = "capacity", position = 2 })
+    told:pass(180)
+    assert.are.equal("○ ingest waiting: capacity (430), 3m00s", rows(told)[1])
+    told:tell("step_waiting", "ingest", { cause = "throttled", seconds = 30 })
+    assert.are.equal("○ ingest waiting: quota (429), 0s next try in 30s", rows(told)[1])
+    told:intend("ingest")
+    assert.are.equal("● ingest submitting 0s", rows(told)[1])
+  end)
+
   it("counts down to a retry, with what failed", function()
     local told = story.new { "ingest" }
     told.state.steps.ingest.max_attempts = 3

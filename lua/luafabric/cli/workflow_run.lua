@@ -125,6 +125,8 @@ local function work(job, terminal, connection, interrupt, screen)
     timeout = job.limits.timeout, deadline = job.limits.deadline,
     max_concurrency = job.limits.max_concurrency,
     exclusive = job.limits.exclusive, submission = job.limits.submission,
+    -- Documents and reports have them all; a screen shows the last ones.
+    exit_values = terminal.json or terminal.jsonl or next(job.reports or {}) ~= nil,
     on_start = function(control) interrupt:started(control) end,
     on_event = function(event, current)
       print_event(terminal, event)

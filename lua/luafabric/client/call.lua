@@ -3,6 +3,7 @@
 --- nobody else.
 
 local errors = require "luafabric.errors"
+local gate = require "luafabric.client.gate"
 local intents = require "luafabric.client.intents"
 local origin = require "luafabric.origin"
 local response = require "luafabric.api.response"
@@ -60,26 +61,62 @@ local function without_token(completion, token)
   return completion
 end
 
---- Sends a request with a token. Raises when the URL is not one of the client's endpoints.
+--- The permission to send a request: what the gate is told about it.
 ---@param client table
 ---@param request table  of luafabric.api
----@param before nil|fun()  called when there is a token, right before the request goes out
----@return table|nil completion  nil when there is no token; nothing was sent then
----@return string|luafabric.Error token  the one that was used, or why there is none
-function M.once(client, request, before)
+---@param options { deadline: number|nil, class: string|nil, on_wait: function|nil }|nil
+---@return luafabric.Pass
+function M.pass(client, request, options)
   local parts = origin.parse(request.url)
   if not parts or not client.origins[parts.origin] then
-    error("call.once: " .. request.url .. " is not on an endpoint of this client")
+    error("call: " .. request.url .. " is not on an endpoint of this client")
   end
+  options = options or {}
+  return { origin = parts.origin, method = request.method, purpose = request.purpose,
+    class = options.class, deadline = options.deadline, on_wait = options.on_wait }
+end
+
+--- Asks an origin that has failed: a GET whose answer does not matter.
+function gate.probe(client, parts_origin)
+  local base = parts_origin .. origin.parse(client.endpoint).path
+  M.once(client, require("luafabric.api.catalog").list_workspaces(base))
+end
+
+local function good_token(client)
   local token, err = client.credential:token()
   if not token then return nil, credential_error(client, err) end
   if type(token) ~= "string" or not token:find("^[\33-\126]+$") then
     return nil, bad_token(client)
   end
-  if before then before() end
+  return token
+end
+
+--- Sends a request with a token, when the quotas allow it. Raises when the URL is not one of the
+--- client's endpoints.
+---@param client table
+---@param request table  of luafabric.api
+---@param options { before: nil|fun(), pass: luafabric.Pass|nil, is_in: boolean|nil }|nil  before:
+---        called when there is a token, right before the request goes out; pass: instead of a new
+---        one; is_in: it has passed the gate; and what `pass` takes
+---@return table|nil completion  nil when there is no token, or no place; nothing was sent then
+---@return string|luafabric.Error token  the one that was used, or why there is none
+function M.once(client, request, options)
+  options = options or {}
+  local pass = options.pass or M.pass(client, request, options)
+  if not options.is_in then
+    local ok, err = gate.enter(client, pass)
+    if not ok then return nil, err end
+  end
+  local token, err = good_token(client)
+  if not token then
+    gate.leave(pass)
+    return nil, err
+  end
+  if options.before then options.before() end
   local host = M.host()
   local sent = host.wall()
   local completion = tasks.request(complete(client, request, token))
+  gate.answered(pass, completion)
   intents.measure(client, sent, host.wall(), completion)
   return without_token(completion, token), token
 end
@@ -99,15 +136,16 @@ end
 --- Sends a safe request; a 401 is answered once with a new token.
 ---@param client table
 ---@param request table
+---@param options table|nil  as for `once`
 ---@return table|nil completion  a 401 only when the new token was refused too
----@return luafabric.Error|nil err  there is no token to be had
-function M.fetch(client, request)
-  local completion, token = M.once(client, request)
+---@return luafabric.Error|nil err  there is no token to be had, or no place
+function M.fetch(client, request, options)
+  local completion, token = M.once(client, request, options)
   if not completion then return nil, token end
   if completion.status ~= 401 or completion.failure then return completion end
   local renewable, err = M.renew(client, token)
   if not renewable then return err == nil and completion or nil, err end
-  completion, err = M.once(client, request)
+  completion, err = M.once(client, request, options)
   if not completion then return nil, err end
   return completion
 end
@@ -156,8 +194,8 @@ M.is_good = is_good
 --- count as tries.
 ---@param client table
 ---@param request table
----@param options { what: string, deadline: number?, tries: integer?, quiet: boolean? }|nil
----        deadline: host time; quiet: no events
+---@param options { what: string, deadline: number?, tries: integer?, quiet: boolean?,
+---        class: string? }|nil  deadline: host time; quiet: no events; class: of the governor
 ---@return table|nil completion  a 2xx
 ---@return luafabric.Error|nil err
 ---@return table|nil answer      the answer that the error was made of
@@ -166,8 +204,11 @@ function M.safe(client, request, options)
   local host, failures, throttled = M.host(), 0, 0
   local deadline = options.deadline or host.now() + PATIENCE
   local what = options.what or "Fabric could not be asked"
+  local through = { deadline = deadline, class = options.class, on_wait = function(seconds, cause)
+    if not options.quiet then client:emit { type = "waiting", cause = cause, seconds = seconds } end
+  end }
   while true do
-    local completion, err = M.fetch(client, request)
+    local completion, err = M.fetch(client, request, through)
     if not completion then return nil, err end
     if is_good(completion) then return completion end
     local limited = completion.status == 429 and not completion.failure
@@ -175,7 +216,7 @@ function M.safe(client, request, options)
     local pause = retry.delay(completion, limited and throttled or failures,
       response.retry_after(completion), host.random())
     if not retry.may_help(completion) or failures >= (options.tries or retry.patience.tries)
-      or host.now() + pause > deadline then
+      or host.now() + pause > deadline or not gate.may_retry(client, completion) then
       return nil, M.failed(completion, what), completion
     end
     if not options.quiet then

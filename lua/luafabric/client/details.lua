@@ -2,6 +2,7 @@
 --- whose failure never fails the run.
 
 local call = require "luafabric.client.call"
+local gate = require "luafabric.client.gate"
 local news = require "luafabric.client.news"
 local notebooks = require "luafabric.api.notebooks"
 local response = require "luafabric.api.response"
@@ -48,6 +49,7 @@ local function read(run)
       local pause = retry.delay(completion, attempt, response.retry_after(completion),
         call.host().random(), PAUSES)
       if pause > LONGEST_PAUSE then break end
+      if not invisible and not gate.may_retry(client, completion) then break end
       tasks.sleep(invisible and math.max(pause, INVISIBLE) or pause)
     end
   end

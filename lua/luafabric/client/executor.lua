@@ -3,6 +3,7 @@
 --- happens to a run is told to its listener (plain, may not wait), from then until its end.
 
 local call = require "luafabric.client.call"
+local capacity = require "luafabric.policy.capacity"
 local core = require "luafabric.core"
 local details = require "luafabric.client.details"
 local errors = require "luafabric.errors"
@@ -59,8 +60,8 @@ end
 
 --- Checks a request and finds what it names; nothing is submitted yet. Where the user gave a
 --- compute whose session has a name, a tag of this one submission goes into it.
----@param request table     workspace, notebook, parameters, compute, tag; or sealed = { text },
----                         the body of an attempt that was written down
+---@param request table     workspace, notebook, parameters, compute, tag, priority; or sealed =
+---                         { text }, the body of an attempt that was written down
 ---@param patience number   seconds to get it submitted, waits for quota and capacity included
 ---@param listener fun(event: table)
 ---@param alone boolean     it is sent while the notebook has no other open intent
@@ -78,15 +79,39 @@ function Executor:prepare(request, patience, listener, alone)
   local prepared, err = preparation.prepare(self.client, spec, listener)
   if not prepared then return nil, err end
   prepared.tag, prepared.alone = tag, alone
+  prepared.yields_capacity, prepared.priority = true, request.priority
   return prepared
 end
 
---- Waits until it may be sent: before it is written down as intended, so that what waits is not in
---- doubt should this process end.
+--- Waits until it may be sent: for the other submissions to its notebook, and for its place in the
+--- quotas. Before it is written down as intended, so that what waits is not in doubt should this
+--- process end, and what is written down is sent at once.
 ---@param prepared luafabric.Submission
 ---@param on_wait fun()  called once, when it has to wait for another submission; plain
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  there is no place within its time
 function Executor:enter(prepared, on_wait)
-  submission.enter(prepared, on_wait)
+  local listener = prepared.run.listener
+  return submission.enter(prepared, on_wait, function(seconds, cause)
+    listener { type = "paced", cause = cause, seconds = seconds }
+  end)
+end
+
+--- It is not sent after all, and keeps no others from sending.
+---@param prepared luafabric.Submission
+function Executor:withdraw(prepared)
+  submission.withdraw(prepared)
+end
+
+--- The capacity that the runs of a workspace share, as far as it is known.
+---@param workspace string  name or id
+---@return luafabric.Capacity
+function Executor:capacity(workspace)
+  local client = self.client
+  local key = core.is_guid(workspace) and workspace:lower()
+    or client.ids[names.workspace_key(workspace)] or workspace
+  client.capacities[key] = client.capacities[key] or capacity.new()
+  return client.capacities[key]
 end
 
 --- Submits what was prepared, at most once.
@@ -123,13 +148,10 @@ function Executor:reconciliation()
     tag_proven = client.tag_proven }
 end
 
--- A look comes again by itself.
-local ONE_LOOK = { tries = 2, quiet = true }
-
-local function each(self, make, visit, what)
-  local options = { what = what }
-  for name, value in pairs(ONE_LOOK) do options[name] = value end
-  return call.each(self.client, make, visit, options)
+--- A look comes again by itself.
+local function each(self, make, visit, what, class)
+  return call.each(self.client, make, visit, { what = what, class = class, tries = 2,
+    quiet = true })
 end
 
 --- The names of the sessions behind a notebook's runs, by job; what cannot be read is not there.
@@ -157,7 +179,7 @@ function Executor:list_runs(run, tag)
     local row = jobs.read_instance(value)
     strange = strange or not row
     rows[#rows + 1] = row
-  end, "the list could not be read")
+  end, "the list could not be read", "reconcile")
   if not ok then return nil, err end
   if strange then
     return nil, errors.new { kind = "platform", message = "the list has a run without an id" }

@@ -93,26 +93,42 @@ function M.open(client, run)
   return intent
 end
 
---- Opens an intent when the notebook has no other; those who wait come in their order.
+local function is_free(client, notebook, now)
+  tidy(client, notebook, now)
+  return #notebook.open == 0
+end
+
+--- Opens an intent when the notebook has no other and it is admitted; those who wait come in their
+--- order, and the one that is being admitted keeps its turn.
 ---@param client table
 ---@param run table
----@param on_wait nil|fun()  called once, when there is something to wait for; plain
----@return luafabric.Intent
-function M.enter(client, run, on_wait)
+---@param options { on_wait: nil|fun(), admit: fun(): boolean|nil, luafabric.Error|nil,
+---  dismiss: fun() }  on_wait: called once, when there is something to wait for, plain; admit: may
+---  wait, and what it gives when it refuses is given back; dismiss: somebody who does not wait for
+---  a turn came in between
+---@return luafabric.Intent|nil intent
+---@return luafabric.Error|nil err
+function M.enter(client, run, options)
   local task, loop = tasks.current()
-  local notebook = notebook_of(client, run)
+  local notebook, on_wait = notebook_of(client, run), options.on_wait
   local ticket = { task = task }
   notebook.queue[#notebook.queue + 1] = ticket
+  local host = loop.host
   while true do
-    local now = loop.host.wall()
-    tidy(client, notebook, now)
-    if #notebook.open == 0 and is_first(notebook, ticket) then break end
+    if is_free(client, notebook, host.wall()) and is_first(notebook, ticket) then
+      local ok, err = options.admit()
+      if not ok or is_free(client, notebook, host.wall()) then
+        table.remove(notebook.queue, 1)
+        if ok then return M.open(client, run) end
+        wake(notebook)
+        return nil, err
+      end
+      options.dismiss()
+    end
     if on_wait then on_wait() end
     on_wait = nil
-    condition_of(notebook, loop):wait(left_of(notebook, now))
+    condition_of(notebook, loop):wait(left_of(notebook, host.wall()))
   end
-  table.remove(notebook.queue, 1)
-  return M.open(client, run)
 end
 
 --- The request goes out now.

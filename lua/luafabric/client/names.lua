@@ -104,6 +104,13 @@ local function shared(client, key, search)
   return id, err
 end
 
+--- The key of a workspace's name in `client.ids`.
+---@param name string
+---@return string
+function M.workspace_key(name)
+  return "workspace\0" .. name
+end
+
 --- The id of a workspace.
 ---@param client table
 ---@param name string  or the id itself
@@ -112,7 +119,7 @@ end
 ---@return luafabric.Error|nil err  "not_found", "ambiguous_name", or why the list was not to be had
 function M.workspace(client, name, deadline)
   if core.is_guid(name) then return name:lower() end
-  return shared(client, "workspace\0" .. name, function()
+  return shared(client, M.workspace_key(name), function()
     return pick("workspace", name, "", M.workspaces(client, deadline))
   end)
 end

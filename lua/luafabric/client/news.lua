@@ -1,6 +1,7 @@
 --- What is learnt about a run: from an instance as Fabric shows it, or that nothing more can be
 --- learnt. Changes the run object, tells the client's on_event, wakes who waits.
 
+local core = require "luafabric.core"
 local errors = require "luafabric.errors"
 local outcome_policy = require "luafabric.policy.outcome"
 local words = require "luafabric.client.words"
@@ -30,7 +31,23 @@ local function tell_end(run)
   M.emit(run, { type = "ended", outcome = run.outcome })
 end
 
+--- The key of a run's notebook among the client's durations.
+---@param run table
+---@return string
+function M.notebook_key(run)
+  return run.workspace_id .. run.notebook_id
+end
+
+--- How long it took says when the next one may end.
+local function keep_duration(run)
+  local from = run.started_at and core.parse_time(run.started_at)
+  local till = run.ended_at and core.parse_time(run.ended_at)
+  if not from or not till or till <= from then return end
+  run.client.durations:add(M.notebook_key(run), till - from)
+end
+
 local function set_outcome(run, outcome)
+  if outcome == "succeeded" then keep_duration(run) end
   if run.timing_out and outcome == "cancelled" then outcome = "timed_out" end
   if outcome == "deduped" then
     run.error = errors.new { kind = "rejected", code = "Deduped", message = ("Fabric skipped this "

@@ -6,6 +6,7 @@ local call = require "luafabric.client.call"
 local core = require "luafabric.core"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
+local gate = require "luafabric.client.gate"
 local intents = require "luafabric.client.intents"
 local jobs = require "luafabric.api.jobs"
 local response = require "luafabric.api.response"
@@ -44,6 +45,10 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field not_after nil|fun(): number  host time after which it must not be sent
 --- @field waited boolean|nil       it was told that nothing was started
 --- @field doubt table|nil          the outcome is `unknown`: what can be told of it
+--- @field pass luafabric.Pass|nil   through the gate of the quotas, over all tries
+--- @field priority number|nil      among submissions that wait for the quota
+--- @field yields_capacity boolean|nil  a full capacity ends it: somebody else queues for it
+--- @field is_in boolean|nil         it has passed the gate for the next try
 
 local function about(self, event)
   local run = self.run
@@ -56,9 +61,13 @@ local function emit(self, event)
   self.client:emit(about(self, event), self.run)
 end
 
-local function wait(self, cause, seconds)
+local function tell_wait(self, cause, seconds)
   self.waited = true
   emit(self, { type = "waiting", cause = cause, seconds = seconds })
+end
+
+local function wait(self, cause, seconds)
+  tell_wait(self, cause, seconds)
   tasks.sleep(seconds)
 end
 
@@ -114,7 +123,7 @@ local function find_by_request(self, request_id)
       local root = row and row.root_activity_id
       if root and root:lower() == request_id:lower() then found = row.job_id end
       return found ~= nil
-    end, { what = "the runs could not be listed", tries = 1, quiet = true,
+    end, { what = "the runs could not be listed", tries = 1, quiet = true, class = "reconcile",
       deadline = call.host().now() + pause })
     if found then return found end
     if not ok and err.kind == "unauthorized" and not call.is_passing(err) then return nil end
@@ -199,10 +208,12 @@ local function limited(self, completion, cause)
   -- An answer of Fabric: the network is there, and the token was taken.
   self.unsent, self.first_unsent, self.renewed = nil, nil, nil
   self.limited = (self.limited or 0) + 1
-  local pause = retry.delay(completion, self.limited, response.retry_after(completion),
-    host.random(), LIMITED)
+  local hint = response.retry_after(completion)
+  local pause = cause == "throttled" and (hint and hint > 0 and hint or LIMITED.throttled)
+    or retry.delay(completion, self.limited, hint, host.random(), LIMITED)
   if host.now() + pause <= self.deadline then
-    wait(self, cause, pause)
+    -- The gate knows when the quota is filled again, and who was first.
+    if cause == "throttled" then tell_wait(self, cause, pause) else wait(self, cause, pause) end
     return "again"
   end
   return refused(self, completion, cause, ("The %s for longer than the %s given as submit_timeout; "
@@ -216,6 +227,9 @@ function verdicts.throttled(self, completion)
 end
 
 function verdicts.capacity(self, completion)
+  if self.yields_capacity then
+    return refused(self, completion, "capacity", "The capacity is full; nothing was started")
+  end
   return limited(self, completion, "capacity")
 end
 
@@ -242,16 +256,60 @@ end
 
 -- ---- sending ----
 
---- Opens the intent, if it is not open.
+local function request_of(self)
+  local run = self.run
+  return jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id, self.body)
+end
+
+--- Its way through the gate of the quotas.
+local function new_pass(self)
+  local pass = call.pass(self.client, request_of(self), { deadline = self.deadline,
+    on_wait = function(seconds, cause)
+      if self.limited and cause == "throttled" then return end -- told with the 429
+      tell_wait(self, cause, seconds)
+    end })
+  pass.priority = self.priority
+  return pass
+end
+
+--- Waits for its place among the requests of the identity.
+local function pass_gate(self, on_wait)
+  self.pass = self.pass or new_pass(self)
+  local usual = self.pass.on_wait
+  self.pass.on_wait = on_wait or usual
+  local ok, err = gate.enter(self.client, self.pass)
+  self.pass.on_wait = usual
+  self.is_in = ok
+  return ok, err
+end
+
+local function leave_gate(self)
+  if self.is_in then gate.leave(self.pass) end
+  self.is_in = nil
+end
+
+--- Waits for its turn and its place, and opens the intent, if it is not open. The intent comes
+--- last: what waits for the quota is in nobody's way.
 ---@param self luafabric.Submission
----@param on_wait nil|fun()  called when it has to wait for another one
-function M.enter(self, on_wait)
-  if self.intent then return end
+---@param on_wait nil|fun()  called when it has to wait for another submission; plain
+---@param on_paced nil|fun(seconds: number, cause: string)  called when it has to wait for its
+---        place, instead of telling the run's listener; plain
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  there is no place within its time; nothing was sent
+function M.enter(self, on_wait, on_paced)
+  if self.intent then return true end
+  local function admit() return pass_gate(self, on_paced) end
+  local err
   if self.alone then
-    self.intent = intents.enter(self.client, self.run, on_wait)
-  else
-    self.intent = intents.open(self.client, self.run)
+    self.intent, err = intents.enter(self.client, self.run, { on_wait = on_wait, admit = admit,
+      dismiss = function() leave_gate(self) end })
+    return self.intent and true, err
   end
+  local ok
+  ok, err = admit()
+  if not ok then return nil, err end
+  self.intent = intents.open(self.client, self.run)
+  return true
 end
 
 local function leave(self)
@@ -259,25 +317,35 @@ local function leave(self)
   self.intent = nil
 end
 
+--- It is not sent after all: its place and its turn are another's.
+---@param self luafabric.Submission
+function M.withdraw(self)
+  leave_gate(self)
+  leave(self)
+end
+
 local function send(self)
-  local run, host = self.run, call.host()
-  local request = jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id,
-    self.body)
-  request.timeout = self.client.request_timeout or ANSWER_TIMEOUT
-  M.enter(self)
+  local host = call.host()
+  local ok, err = M.enter(self)
+  if not ok then return nil, err end
   if self.waited and self.before_again then
-    local ok, err = self.before_again()
+    ok, err = self.before_again()
     if not ok then return nil, err end
   end
   self.waited = nil
+  -- Only now: what is known of the lease may have changed during the waits.
+  local request = request_of(self)
   request.not_after = math.min(self.deadline, self.not_after and self.not_after() or math.huge)
-  local completion, token = call.once(self.client, request, function()
-    self.attempt = self.attempt + 1
-    self.sent_wall, self.sent_at = host.wall(), host.now()
-    emit(self, { type = "submitting", attempt = self.attempt })
-    self.intent:sending(self.sent_wall) -- last: the listener may end this task
-  end)
-  self.token = token
+  request.timeout = self.client.request_timeout or ANSWER_TIMEOUT
+  local completion, token = call.once(self.client, request, { pass = self.pass, is_in = true,
+    before = function()
+      self.attempt = self.attempt + 1
+      self.sent_wall, self.sent_at = host.wall(), host.now()
+      emit(self, { type = "submitting", attempt = self.attempt })
+      self.is_in = nil
+      self.intent:sending(self.sent_wall) -- last: the listener may end this task
+    end })
+  self.token, self.is_in = token, nil
   return completion, token
 end
 
@@ -295,7 +363,7 @@ function M.submit(self)
   while true do
     local completion, err = send(self)
     if not completion then
-      leave(self)
+      M.withdraw(self)
       return nil, err
     end
     local verdict = answer.of_submission(completion)

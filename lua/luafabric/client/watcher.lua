@@ -4,6 +4,7 @@
 --- poll that fails is repeated for as long as it takes: an accepted run is never forgotten.
 
 local call = require "luafabric.client.call"
+local gate = require "luafabric.client.gate"
 local heap = require "luafabric.heap"
 local jobs = require "luafabric.api.jobs"
 local news = require "luafabric.client.news"
@@ -43,7 +44,7 @@ local function active_of(set)
 end
 
 function Watcher:add(run)
-  local key = run.workspace_id .. run.notebook_id
+  local key = news.notebook_key(run)
   local group = self.groups[key]
   if not group then
     group = { key = key, at = run.due, failures = 0, endpoint = run.endpoint,
@@ -61,11 +62,16 @@ function Watcher:add(run)
 end
 
 --- The next poll of those that were asked for is in `delay` seconds; what was to be later stays so,
---- but a look that somebody wants sooner does not wait.
+--- but a look that somebody wants sooner does not wait. A run that is running needs none before it
+--- may end, where earlier ones tell when that is.
 function Watcher:schedule(group, polled, delay)
-  local at = self.host.now() + delay
+  local now, known = self.host.now(), self.client.durations:of(group.key)
   for _, run in ipairs(polled) do
-    run.due = math.min(math.max(at, run.due), run.look_at or math.huge)
+    local wait = delay
+    if known and run.status == "InProgress" and run.accepted_at and run.clock == self.host.name then
+      wait = polling.expect(delay, now - run.accepted_at, known)
+    end
+    run.due = math.min(math.max(now + wait, run.due), run.look_at or math.huge)
   end
   group.at = math.huge
   for run in pairs(group.rows) do
@@ -86,6 +92,7 @@ function Watcher:postpone(group, rows, completion)
   group.failures = group.failures + 1
   local pause = retry.delay(completion, group.failures, hint, self.host.random(), PAUSES)
   pause = math.max(pause, self.client.poll_floor)
+  if not gate.may_retry(self.client, completion) then pause = math.max(pause, PAUSES.ceiling) end
   if completion and completion.status == 429 then
     self.not_before = math.max(self.not_before, self.host.now() + pause)
   end

@@ -303,11 +303,11 @@ Engine.watch_deadline = stopping.watch_deadline
 --- An engine for one run of a plan.
 ---@param given { plan: table, port: luafabric.Executor, store: table, loop: luafabric.Loop,
 ---  on_event: nil|fun(event: table, state: luafabric.WorkflowRun), key: string|nil,
----  state: luafabric.WorkflowRun|nil,
+---  state: luafabric.WorkflowRun|nil, all_exits: boolean|nil,
 ---  submission: "at_most_once"|"reconcile"|"at_least_once"|nil, exclusive: boolean|nil }
 ---  state: of a run that is taken up again; key: 16 random bytes for the fingerprints of secrets;
----  submission: what follows a submission whose fate is in doubt; exclusive: nobody else runs any
----  of its notebooks
+---  all_exits: reads the exit values that nothing in the workflow needs, too; submission: what
+---  follows a submission whose fate is in doubt; exclusive: nobody else runs any of its notebooks
 ---@return luafabric.Engine
 function M.new(given)
   local loop = given.loop
@@ -320,6 +320,7 @@ function M.new(given)
     timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,
+    held = {}, all_exits = given.all_exits,
     open = { main = 0, finally = 0 }, main_steps = {}, orders = {}, exit_values = {},
   }, Engine)
   self.view = view.new(self.state, self.exit_values, function() return self:cut_outcome() end)

@@ -1,6 +1,7 @@
 --- The engine's tasks, and who may have one: units wait for a slot (`max_concurrency`), submissions
 --- and readings of exit values are so many at a time. Methods of the engine.
 
+local capacity_queue = require "luafabric.engine.capacity_queue"
 local fan_out = require "luafabric.engine.fan_out"
 local units = require "luafabric.engine.unit"
 
@@ -53,6 +54,7 @@ end
 --- The unit's slot is free.
 function M:release(unit)
   self:submission_over(unit)
+  self:leave_capacity(unit)
   unit.in_flight = nil
   if unit.holds_slot then
     unit.holds_slot = nil
@@ -68,25 +70,49 @@ function M:hold_place(unit)
 end
 
 --- The unit is to run as soon as there is a slot.
-function M:enqueue(unit)
+---@param unit table
+---@param order number|nil  `heap_order` of a unit that was in the queue before, and keeps its place
+function M:enqueue(unit, order)
   self.units[unit.path] = unit
   fan_out.taken(unit)
-  self.ready:push(unit)
+  self.ready:push(unit, order)
   self.wake:signal()
 end
 
-function M:dispatch()
-  while self.ready.size > 0 and self.active < self.most
-    and self.submitting < MOST_SUBMITTING do
+--- It waits for nothing any more.
+function M:unqueue(unit)
+  local queue = unit.queue or self.ready
+  queue:remove(unit)
+  unit.queue = nil
+end
+
+M.take_capacity, M.leave_capacity = capacity_queue.take, capacity_queue.leave
+M.has_room = capacity_queue.has_room
+
+--- The next unit that may be submitted, with its place in the capacity.
+local function next_unit(self)
+  while self.active < self.most and self.submitting < MOST_SUBMITTING do
+    capacity_queue.admit(self)
     local unit = self.ready:pop()
-    unit.holds_slot = true
-    self.active = self.active + 1
-    units.start(self, unit)
+    if not unit or capacity_queue.may_start(self, unit) then return unit end
   end
 end
 
---- Reads the exit value of a run that ended, in its turn.
+function M:dispatch()
+  local unit = next_unit(self)
+  while unit do
+    unit.holds_slot = true
+    self.active = self.active + 1
+    units.start(self, unit)
+    unit = next_unit(self)
+  end
+end
+
+--- Reads the exit value of a run that ended, in its turn, where somebody wants it; of one that did
+--- not succeed, the links.
 function M:read_details(unit)
+  local is_wanted = self.all_exits or unit.step.wants_exit
+  if unit.run.outcome == "succeeded" and not is_wanted then return units.run_ended(self, unit) end
   self.to_read[#self.to_read + 1] = unit
   self.wake:signal()
 end

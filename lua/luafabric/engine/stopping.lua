@@ -15,7 +15,7 @@ local function stop_unit(self, path, unbegun, reason, stop)
   end
   if stop.whole then self.cut_hit = true end
   if not unit then return self:end_step(path, unbegun, reason) end
-  self.ready:remove(unit)
+  self:unqueue(unit)
   units.drop(self, unit, unbegun, reason)
 end
 

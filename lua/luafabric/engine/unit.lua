@@ -6,8 +6,11 @@
 --- place among the ready ones), request, task, run, in_flight, in_doubt, stop, timers… }
 
 local again = require "luafabric.engine.again"
+local attempts = require "luafabric.engine.attempts"
+local cancelling = require "luafabric.engine.cancelling"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
+local intending = require "luafabric.engine.intending"
 local journal = require "luafabric.engine.journal"
 local reasons = require "luafabric.engine.reasons"
 local reconciling = require "luafabric.engine.reconciling"
@@ -18,9 +21,6 @@ local M = {}
 -- How long a submission may wait for quota or capacity: neither is a failure. Deadlines and the
 -- workflow's timeout end it before.
 local SUBMIT_PATIENCE = 24 * 3600 -- seconds
--- A run that does not end although it was told to.
-local CANCEL_PATIENCE = 600
-local CANCEL_AGAIN = 60
 
 -- ---- ends ----
 
@@ -59,7 +59,11 @@ local function settle_success(engine, unit, exit_value)
 end
 
 --- An attempt has ended.
-local function settle(engine, unit, outcome, err)
+---@param engine table
+---@param unit table
+---@param outcome string
+---@param err luafabric.Error|nil  where there was no run
+function M.settle(engine, unit, outcome, err)
   local run = unit.run
   if outcome == "succeeded" then return settle_success(engine, unit, run.exit_value) end
   if again.after_attempt(engine, unit, outcome, err) then return end
@@ -74,27 +78,22 @@ local function settle(engine, unit, outcome, err)
 end
 
 local function end_attempt(engine, unit, outcome, err)
-  local run = unit.run or {}
-  local attempts = engine.state.steps[unit.path].attempts
-  engine:record { type = "attempt_ended", path = unit.path, attempt = #attempts, outcome = outcome,
-    job_id = run.job_id, request_id = run.request_id or err and err.request_id,
-    exit_value = run.exit_value, failure_reason = run.failure_reason,
-    error = reasons.error_fields(err or run.error), started_at = run.started_at,
-    ended_at = run.ended_at, links = run.links }
-  settle(engine, unit, outcome, err)
+  engine:leave_capacity(unit, outcome)
+  attempts.record_end(engine, unit, outcome, err)
+  M.settle(engine, unit, outcome, err)
 end
 
---- The attempt that is under way, if the history knows one.
-local function open_attempt(engine, unit)
-  local attempts = engine.state.steps[unit.path].attempts
-  local last = attempts[#attempts]
-  return last and last.state ~= "ended" and last or nil
+--- What was about to be sent keeps nobody else from sending.
+local function withdraw(engine, unit)
+  if unit.prepared then engine.port:withdraw(unit.prepared) end
+  unit.prepared = nil
 end
 
 --- It was to stop, and surely nothing runs.
 local function stop_unsubmitted(engine, unit)
   local stop = unit.stop
-  if open_attempt(engine, unit) then return end_attempt(engine, unit, stop.outcome) end
+  withdraw(engine, unit)
+  if attempts.open(engine, unit) then return end_attempt(engine, unit, stop.outcome) end
   engine:was_stopped(stop)
   end_unit(engine, unit, stop.outcome, { kind = stop.kind, message = stop.message })
 end
@@ -113,37 +112,15 @@ local function give_up(engine, unit)
   local run, stop = unit.run, unit.stop
   run.listener = nil
   local message = ("job %s was told to end and has not within %s: it may still run. Look with %s")
-    :format(run.job_id, duration.format(CANCEL_PATIENCE), engine.port:look_command(run))
+    :format(run.job_id, duration.format(cancelling.PATIENCE), engine.port:look_command(run))
   run.error = errors.new { kind = "timeout", message = message }
   engine:warn(unit.path, message)
   stop.final, stop.message = true, message
   end_attempt(engine, unit, stop.outcome)
 end
 
-local function cancel_refused(engine, unit, err)
-  local message = tostring(err)
-  if unit.stop.refused == message then return end
-  unit.stop.refused = message
-  engine:warn(unit.path, message)
-end
-
-local function cancel_run(engine, unit, is_first)
-  local run, by = unit.run, unit.stop.kind
-  if by == "cancelled" then by = engine.state.cancelled.by end
-  if is_first then engine:record { type = "cancel_requested", path = unit.path, by = by } end
-  unit.cancel_until = unit.cancel_until or engine.timers.now() + CANCEL_PATIENCE
-  unit.cancel_timer = nil
-  local function is_past() return unit.over or run ~= unit.run or run.outcome ~= nil end
-  engine:spawn(function()
-    if is_past() then return end
-    local ok, err = engine.port:cancel(run, unit.stop.outcome)
-    if is_past() then return end
-    if not ok then cancel_refused(engine, unit, err) end
-    local left = unit.cancel_until - engine.timers.now()
-    if left <= 0 then return give_up(engine, unit) end
-    unit.cancel_timer = engine.timers:after(ok and left or math.min(left, CANCEL_AGAIN),
-      function() cancel_run(engine, unit) end)
-  end)
+local function cancel_run(engine, unit)
+  cancelling.cancel_run(engine, unit, function() give_up(engine, unit) end, true)
 end
 
 --- Each unit has its own: `final` may change.
@@ -169,12 +146,12 @@ function M.stop(engine, unit, stop)
   unit.stop = stop
   local is_waiting = unit.retry_timer or unit.heap_index
   if is_waiting then
-    engine.ready:remove(unit)
+    engine:unqueue(unit)
     return stop_unsubmitted(engine, unit)
   end
   if unit.run then
     if unit.run.outcome then return end -- it is over: its end is being read
-    return cancel_run(engine, unit, true)
+    return cancel_run(engine, unit)
   end
   -- The answer, or what is found instead of one, decides whether there is a run.
   if unit.in_flight or unit.in_doubt or unit.is_recording or unit.is_restored then return end
@@ -185,24 +162,6 @@ end
 
 -- ---- submission ----
 
---- What keeps every process that shares the store from submitting this notebook meanwhile.
-local function intent_of(engine, unit, prepared, number)
-  local settings, run = engine.port:reconciliation(), prepared.run
-  return { notebook = run.workspace_id .. "/" .. run.notebook_id, path = unit.path,
-    attempt = number, blocks_until = engine.host.wall() + settings.V + settings.D }
-end
-
-local function intend(engine, unit, prepared)
-  local run, request = prepared.run, unit.request
-  local number = #engine.state.steps[unit.path].attempts + 1
-  local event = { type = "attempt_intended", path = unit.path, attempt = number, request = {
-    workspace = request.workspace, notebook = request.notebook, workspace_id = run.workspace_id,
-    notebook_id = run.notebook_id, timeout = request.timeout, tag = prepared.tag,
-    exclusive = engine:is_exclusive(unit) or nil,
-    body = engine.masks:body(request, prepared.body) } }
-  return engine:record(event, intent_of(engine, unit, prepared, number)), event
-end
-
 --- The intent cannot be written down, so nothing is sent. Where another process has one of the same
 --- notebook open, ours was refused whole: it is written without the claim, and has come to nothing.
 local function not_recorded(engine, unit, event, err)
@@ -212,28 +171,21 @@ local function not_recorded(engine, unit, event, err)
   M.not_started(engine, unit, err)
 end
 
---- Before it is sent once more, after a wait: that is written down first, too.
-local function repeat_intent(engine, unit, prepared)
-  local number = #engine.state.steps[unit.path].attempts
-  local ticket = engine:record({ type = "attempt_repeated", path = unit.path, attempt = number },
-    intent_of(engine, unit, prepared, number))
-  local durable, err = journal.await(engine, ticket)
-  if durable then return true end
-  if err.store_code == "intent_open" then return nil, err end
-  error(err, 0)
-end
-
 --- Surely no run was started.
 local function refused(engine, unit, err)
   if err.store_code == "intent_open" then return M.not_started(engine, unit, err) end
   local outcome = reasons.outcome_of_error(err)
-  if open_attempt(engine, unit) then return end_attempt(engine, unit, outcome, err) end
+  if attempts.open(engine, unit) then return end_attempt(engine, unit, outcome, err) end
   if again.after_preparation(engine, unit, err) then return end
   end_unit(engine, unit, outcome, reasons.of_attempt(nil, err, outcome))
 end
 
+--- There is a run, which is watched.
+---@param engine table
+---@param unit table
+---@param run luafabric.Run
 ---@param since number|nil  host time of its acceptance, where that is not now
-local function accepted(engine, unit, run, since)
+function M.accepted(engine, unit, run, since)
   engine.has_submitted = true
   local timeout = unit.request.timeout
   if timeout then
@@ -245,10 +197,11 @@ local function accepted(engine, unit, run, since)
     end)
   end
   if not unit.stop or run.outcome then return end
-  cancel_run(engine, unit, true)
+  cancel_run(engine, unit)
 end
 
-local told = {}
+local told = { paced = attempts.record_pace, submitted = attempts.record_acceptance,
+  status_changed = attempts.record_status }
 
 --- It is to stop, and between two sends nothing runs: the submission's own task ends here.
 local function stop_between_sends(engine, unit)
@@ -265,25 +218,11 @@ function told.submitting(engine, unit)
 end
 
 function told.waiting(engine, unit, event)
-  if open_attempt(engine, unit) then
-    engine:record { type = "attempt_waiting", path = unit.path, cause = event.cause,
-      attempt = #engine.state.steps[unit.path].attempts, seconds = event.seconds }
-  end
+  attempts.record_wait(engine, unit, event)
   if event.submitted then return end
   unit.in_flight = false
   engine:submission_over(unit) -- who waits for quota or capacity keeps nobody else from sending
   if unit.stop then stop_between_sends(engine, unit) end
-end
-
-function told.submitted(engine, unit, event)
-  engine:record { type = "attempt_submitted", path = unit.path, job_id = event.job_id,
-    attempt = #engine.state.steps[unit.path].attempts, request_id = event.request_id }
-end
-
-function told.status_changed(engine, unit, event)
-  if not open_attempt(engine, unit) then return end
-  engine:record { type = "status_changed", path = unit.path, status = event.status,
-    attempt = #engine.state.steps[unit.path].attempts }
 end
 
 function told.warning(engine, unit, event)
@@ -298,7 +237,11 @@ end
 -- lives on whatever happens here.
 local own_task = { submitting = true, waiting = true, submitted = true }
 
-local function listener_of(engine, unit)
+--- Who is told what happens to the unit's submission and run.
+---@param engine table
+---@param unit table
+---@return fun(event: table)
+function M.listener_of(engine, unit)
   return function(event)
     local react = told[event.type]
     if not react or unit.over or engine.over then return end
@@ -315,7 +258,11 @@ end
 
 --- No answer says whether there is a run: it is looked for, and whatever is not proven stays
 --- unknown.
-local function doubtful(engine, unit, prepared, run)
+---@param engine table
+---@param unit table
+---@param prepared { doubt: table }
+---@param run luafabric.Run  with the outcome "unknown"
+function M.doubtful(engine, unit, prepared, run)
   engine.has_submitted = true
   if engine.submission ~= "reconcile" then
     unit.run = run
@@ -328,35 +275,56 @@ local function doubtful(engine, unit, prepared, run)
   unit.run = run
   if fate == "unknown" then return run_ended(engine, unit) end
   unit.task = nil
-  accepted(engine, unit, run, prepared.doubt.sent_at)
+  M.accepted(engine, unit, run, prepared.doubt.sent_at)
+end
+
+--- While it waited for its turn, the capacity turned out to be smaller than it was thought to be.
+local function back_in_queue(engine, unit)
+  withdraw(engine, unit)
+  engine:release(unit)
+  unit.task = nil
+  engine:enqueue(unit, unit.heap_order)
 end
 
 local function submit(engine, unit)
   local prepared, err = engine.port:prepare(unit.request, SUBMIT_PATIENCE,
-    listener_of(engine, unit), engine.submission == "reconcile")
+    M.listener_of(engine, unit), engine.submission == "reconcile")
   if not prepared then
     engine:submission_over(unit)
     return refused(engine, unit, err)
   end
-  engine.port:enter(prepared, function() engine:submission_over(unit) end)
+  unit.prepared = prepared
+  local entered
+  entered, err = engine.port:enter(prepared, function() engine:submission_over(unit) end)
+  if not entered then
+    engine:submission_over(unit)
+    return refused(engine, unit, err)
+  end
+  if not engine:has_room(unit) then return back_in_queue(engine, unit) end
   engine:submission_begun(unit)
-  local ticket, event = intend(engine, unit, prepared)
+  local ticket, event = intending.intend(engine, unit, prepared)
   unit.is_recording = true
   local durable, problem = journal.await(engine, ticket)
   unit.is_recording = nil
-  if not durable then return not_recorded(engine, unit, event, problem) end
-  if unit.stop then return stop_unsubmitted(engine, unit) end
-  prepared.before_again = function() return repeat_intent(engine, unit, prepared) end
+  if not durable then
+    withdraw(engine, unit)
+    return not_recorded(engine, unit, event, problem)
+  end
+  if unit.stop then
+    withdraw(engine, unit)
+    return stop_unsubmitted(engine, unit)
+  end
+  prepared.before_again = function() return intending.intend_again(engine, unit, prepared) end
   prepared.not_after = function() return journal.not_after(engine) end
   local run
   run, err = engine.port:submit(prepared)
-  unit.in_flight = false
+  unit.in_flight, unit.prepared = false, nil
   engine:submission_over(unit)
   if not run then return refused(engine, unit, err) end
-  if run.outcome == "unknown" then return doubtful(engine, unit, prepared, run) end
+  if run.outcome == "unknown" then return M.doubtful(engine, unit, prepared, run) end
   unit.run = run
   unit.task = nil -- it ends here; what is watched is a row, and holds no coroutine
-  accepted(engine, unit, run)
+  M.accepted(engine, unit, run)
 end
 
 --- Our own mistake, or a program's that embeds us: the step says so instead of hanging.
@@ -364,113 +332,48 @@ local function crashed(engine, unit, err)
   engine:submission_over(unit)
   if err.store_code then error(err, 0) end -- nothing can be written down any more
   if unit.over or err.kind == "cancelled" then return end
+  if not unit.in_flight then withdraw(engine, unit) end
   -- Of a run that is taken up again it is not known what runs.
   local may_run = unit.in_flight or unit.in_doubt or unit.is_restored
   local outcome = may_run and "unknown" or "failed"
-  if open_attempt(engine, unit) then return end_attempt(engine, unit, outcome, err) end
+  if attempts.open(engine, unit) then return end_attempt(engine, unit, outcome, err) end
   end_unit(engine, unit, outcome, { kind = "raised", message = err.message })
 end
 
---- A slot is free for the unit: builds its request, once for all attempts, and submits it.
+--- Starts a task that is the unit's own.
+---@param engine table
+---@param unit table
+---@param fn fun(engine: table, unit: table, ...)
+function M.spawn(engine, unit, fn, ...)
+  unit.task = engine:spawn(fn, function(err) crashed(engine, unit, err) end, engine, unit, ...)
+end
+
+--- Builds its request, once for all attempts.
+---@param engine table
+---@param unit table
+---@return boolean goes_on  false: the unit has ended
+function M.build(engine, unit)
+  if unit.request then return not unit.over end
+  local request, message, masks = request_module.build(unit.branch, engine.view, unit.item,
+    unit.index)
+  if not request then
+    engine.masks:add(masks)
+    end_unit(engine, unit, "rejected", { kind = "rejected", message = message })
+    return false
+  end
+  unit.request = request
+  engine.masks:add(request.masks)
+  engine:watch_deadline(unit, request.deadline)
+  return not unit.over
+end
+
+--- A slot is free for the unit: it is submitted.
 ---@param engine table
 ---@param unit table
 function M.start(engine, unit)
-  if not unit.request then
-    local request, message, masks = request_module.build(unit.branch, engine.view, unit.item,
-      unit.index)
-    if not request then
-      engine.masks:add(masks)
-      return end_unit(engine, unit, "rejected", { kind = "rejected", message = message })
-    end
-    unit.request = request
-    engine.masks:add(request.masks)
-    engine:watch_deadline(unit, request.deadline)
-  end
-  if unit.over then return end
-  unit.task = engine:spawn(submit, function(err) crashed(engine, unit, err) end, engine, unit)
+  if not M.build(engine, unit) then return end
+  M.spawn(engine, unit, submit)
   engine:submission_begun(unit)
-end
-
--- ---- a run that is taken up again ----
-
-local MASKED = "***"
-
---- The request of an attempt as it was written down; where it held a secret, it is built anew.
-local function request_of(engine, unit, attempt)
-  local kept = attempt.request
-  if kept.body and kept.body:find(MASKED, 1, true) then
-    local request = request_module.build(unit.branch, engine.view, unit.item, unit.index)
-    if request then engine.masks:add(request.masks) end
-    if request then return request end
-  end
-  return { workspace = kept.workspace, notebook = kept.notebook, timeout = kept.timeout,
-    exclusive = kept.exclusive, sealed = { text = kept.body } }
-end
-
-local function hold(engine, unit)
-  engine.units[unit.path] = unit
-  unit.holds_slot = true
-  engine.active = engine.active + 1
-  engine:hold_place(unit)
-end
-
---- Its submission was on its way when the process ended.
-local function look_for(engine, unit, attempt)
-  local at = attempt.repeated_at or attempt.intended_at
-  local run, doubt = engine.port:in_doubt(attempt.request, at, attempt, listener_of(engine, unit))
-  unit.is_restored = nil
-  doubtful(engine, unit, { doubt = doubt }, run)
-end
-
-local function watch_again(engine, unit, attempt)
-  local run = engine.port:attach(attempt.request, attempt.job_id, listener_of(engine, unit))
-  unit.run, unit.task, unit.is_restored = run, nil, nil
-  accepted(engine, unit, run,
-    engine.timers.now() - (engine.host.wall() - attempt.submitted_at))
-end
-
---- It waited to be sent, and every send is written down first: nothing was started.
-local function never_sent(engine, unit)
-  unit.is_restored = nil
-  M.not_started(engine, unit, errors.new { kind = "platform",
-    message = "it waited to be submitted when its process ended" })
-end
-
-local going_on = { intended = look_for, waiting = never_sent, unknown = look_for,
-  submitted = watch_again }
-
---- An attempt has ended, and what follows from it was not written down any more.
-local function settle_again(engine, unit, attempt)
-  engine.units[unit.path] = unit
-  engine:hold_place(unit)
-  unit.run = { outcome = attempt.outcome, exit_value = attempt.exit_value, job_id = attempt.job_id,
-    failure_reason = attempt.failure_reason, error = attempt.error and errors.new(attempt.error) }
-  settle(engine, unit, attempt.outcome)
-end
-
-local function pause_again(engine, unit, retry)
-  engine.units[unit.path] = unit
-  if unit.each and unit.each.own_limit then engine:hold_place(unit) end
-  unit.retry_timer = engine.timers:after(retry.at - engine.host.wall(), function()
-    unit.retry_timer = nil
-    engine:enqueue(unit)
-  end)
-end
-
---- Goes on with a unit from what the history knows of it.
----@param engine table
----@param unit table
-function M.restore(engine, unit)
-  local step = engine.state.steps[unit.path]
-  local attempt = step.attempts[#step.attempts]
-  if attempt then unit.request = request_of(engine, unit, attempt) end
-  if step.retry then return pause_again(engine, unit, step.retry) end
-  if not attempt then return engine:enqueue(unit) end
-  if attempt.state == "ended" then return settle_again(engine, unit, attempt) end
-  hold(engine, unit)
-  unit.is_restored = true
-  unit.task = engine:spawn(going_on[attempt.state], function(err) crashed(engine, unit, err) end,
-    engine, unit, attempt)
 end
 
 --- Nobody listens to its run any more.

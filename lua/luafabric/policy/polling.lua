@@ -40,6 +40,38 @@ function M.next(hint, floor, random, calls)
   return spread(math.max(hint or 0, floor, quota), random)
 end
 
+--- Nobody is left without a look for longer, whatever is expected.
+M.CEILING = 600 -- seconds
+
+-- From the durations of so many runs on, they say when the next one may end.
+local ENOUGH = 3
+-- A run may be shorter than all that were seen: by a part of the difference between them.
+local EARLIER = 0.25
+-- While it may end at any time, the looks are so many over the time in which others ended; when it
+-- takes longer than all of them, they grow rarer with the time that it is late.
+local LOOKS, LATE = 40, 0.1
+
+--- Seconds to the next look at a run that was seen to run, where earlier runs of its notebook tell
+--- when it may end.
+---@param delay number    seconds, as given by `next`: never less
+---@param elapsed number  seconds since the run was accepted
+---@param known { count: integer, shortest: number, longest: number }|nil  of policy/durations
+---@return number seconds
+function M.expect(delay, elapsed, known)
+  if not known or known.count < ENOUGH then return delay end
+  local range = known.longest - known.shortest
+  local early = known.shortest - EARLIER * range
+  local wanted
+  if elapsed + delay < early then
+    wanted = early - elapsed
+  elseif elapsed < known.longest then
+    wanted = range / LOOKS
+  else
+    wanted = (elapsed - known.longest) * LATE
+  end
+  return math.max(delay, math.min(wanted, M.CEILING))
+end
+
 --- Seconds from an accepted cancel to the next look. A cancel changes what there is to see, and its
 --- Retry-After speaks of repeating the request, so the run's countdown does not count here.
 ---@param hint number|nil   Retry-After of the cancel's 202

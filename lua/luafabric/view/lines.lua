@@ -53,6 +53,15 @@ function quiet.branch_taken(event)
   return event.path, "branch " .. tostring(event.branch)
 end
 
+local ordinals = { "1st", "2nd", "3rd" }
+
+function quiet.step_waiting(event)
+  local position, seconds = event.position, event.seconds
+  return event.path, ("waiting: %s%s%s"):format(words.cause(event.cause),
+    position and (", %s in queue"):format(ordinals[position] or position .. "th") or "",
+    seconds and ", for " .. duration.format(seconds) or "")
+end
+
 function quiet.attempt_waiting(event)
   return event.path, ("waiting: %s, next try in %s"):format(words.cause(event.cause),
     duration.format(event.seconds or 0))

@@ -58,7 +58,8 @@ local function waiting_items(step)
   local counts, cause = {}, nil
   for _, item in ipairs(step.items) do
     local last = item.phase == "running" and item.attempts[#item.attempts]
-    local waits = last and last.waiting and last.waiting.cause
+    local waits = item.waiting and item.waiting.cause
+      or last and last.waiting and last.waiting.cause
     if waits then
       counts[waits] = (counts[waits] or 0) + 1
       if not cause or counts[waits] > counts[cause] then cause = waits end
@@ -108,6 +109,7 @@ end
 
 local function running_row(step, now)
   local attempt = step.attempts[#step.attempts]
+  if step.waiting then return waiting_row(step, step, now) end
   if step.retry then return retry_row(step, now) end
   if attempt and attempt.waiting then return waiting_row(step, attempt, now) end
   local pieces = {}
@@ -145,6 +147,7 @@ local function make(step, now)
   if step.phase == "pending" then return pending(step) end
   if step.items then return each_row(step, now) end
   if step.phase == "running" then return running_row(step, now) end
+  if step.waiting then return waiting_row(step, step, now) end
   local waits = words.ticking(step.ready_at, now)
   return { sign = "○", faint = true, pieces = { { "waits for a free slot" }, { waits or "" } } }
 end

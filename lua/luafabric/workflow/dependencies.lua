@@ -142,7 +142,10 @@ end
 ---@param step luafabric.workflow.Step
 ---@param ref luafabric.Reference
 function M.read_reference(step, ref)
-  for _, other in ipairs(reference.steps(ref)) do M.add(step, other) end
+  for _, other in ipairs(reference.steps(ref)) do
+    M.add(step, other)
+    other.wants_exit = true
+  end
 end
 
 --- Puts the steps in the place of the names given as `after`.

@@ -11,6 +11,7 @@ local reference = require "luafabric.workflow.reference"
 local retry = require "luafabric.workflow.retry"
 local secret = require "luafabric.workflow.secret"
 local types = require "luafabric.types"
+local wanted_exits = require "luafabric.workflow.wanted_exits"
 local when = require "luafabric.workflow.when"
 
 local M = {}
@@ -340,6 +341,7 @@ function M.new(state, definition)
   share(state.common, from)
   for index = 1, #steps do fill(steps[index], defaults, from) end
   local order, finally = dependencies.order(steps)
+  wanted_exits.mark(steps, order)
   condition.check_used(state.conditions)
   check_bodies(state)
   warn_of_secrets(state)

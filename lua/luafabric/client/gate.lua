@@ -1,0 +1,162 @@
+--- Where every request of a client passes before it goes out: the governor of its identity's
+--- quotas and the breaker of its origin say when. Clients with one credential share them, and the
+--- budget of retries, whatever loop they run in.
+
+local breaker = require "luafabric.policy.breaker"
+local errors = require "luafabric.errors"
+local governor = require "luafabric.policy.governor"
+local tasks = require "luafabric.tasks"
+
+local M = {}
+
+local classes = { submit = "submit", cancel = "cancel", status = "poll", list = "poll",
+  instance = "details" }
+
+-- Waits are looked at again, since those before may have gone away.
+local LONGEST_SLEEP = 60 -- seconds
+-- How long what is no GET waits for an origin that is not there.
+local UNREACHED_PATIENCE = 30
+-- Who has the same time wakes up in the order of the queue.
+local APART = 0.001
+-- Shorter waits are not worth telling.
+local TOLD = 1
+
+local by_credential = setmetatable({}, { __mode = "k" })
+
+---@class luafabric.Gate  of one identity
+---@field governor luafabric.Governor
+---@field budget luafabric.RetryBudget
+---@field breakers table<string, luafabric.Breaker>  by origin
+
+--- What the clients with this client's credential share.
+---@param client table
+---@return luafabric.Gate
+function M.of(client)
+  local gate = by_credential[client.credential]
+  if not gate then
+    gate = { governor = governor.new(), breakers = {},
+      budget = require("luafabric.policy.retry_budget").new() }
+    by_credential[client.credential] = gate
+  end
+  return gate
+end
+
+local function breaker_of(gate, origin)
+  local found = gate.breakers[origin]
+  if not found then
+    found = breaker.new()
+    gate.breakers[origin] = found
+  end
+  return found
+end
+
+local function too_long()
+  return errors.new { kind = "throttled", status = 429, sent = "no", message = "Fabric's quota is "
+    .. "used up for longer than there is time; try again in a few minutes" }
+end
+
+local function unreached(origin)
+  return errors.new { kind = "network", sent = "no", message = ("%s has failed %d times in a row "
+    .. "and is asked only now and then until it answers; nothing was sent"):format(origin,
+      breaker.FAILURES) }
+end
+
+--- Waits until an origin is there. A GET is itself the question; for all else one is asked.
+local function await_origin(client, pass, host)
+  local gate_breaker = breaker_of(pass.gate, pass.origin)
+  local may_probe = pass.method == "GET"
+  local from = host.now()
+  while true do
+    local now = host.now()
+    local at = gate_breaker:ask(now, may_probe)
+    if at and at <= now then return true end
+    if not may_probe then at = gate_breaker:ask(now, true) end
+    at = at or now + TOLD
+    local patience = may_probe and math.huge or UNREACHED_PATIENCE
+    if at > (pass.deadline or math.huge) or at > from + patience then
+      return nil, unreached(pass.origin)
+    end
+    if at > now then
+      if pass.on_wait and at - now > TOLD then pass.on_wait(at - now, "network") end
+      tasks.sleep_until(at)
+    else
+      M.probe(client, pass.origin) -- of client/call, which sends it
+    end
+  end
+end
+
+---@class luafabric.Pass  of one request, over all its tries
+---@field origin string
+---@field method string
+---@field purpose string            of luafabric.api
+---@field class string|nil          of the governor, where the purpose does not tell
+---@field priority number|nil
+---@field deadline number|nil       host time
+---@field on_wait nil|fun(seconds: number, cause: "throttled"|"network")  plain
+
+--- Waits until a request may go out; it does so right after.
+---@param client table
+---@param pass luafabric.Pass
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  it may not within its time; nothing was sent
+function M.enter(client, pass)
+  local _, loop = tasks.current()
+  local host = loop.host
+  pass.gate = pass.gate or M.of(client)
+  local ok, err = await_origin(client, pass, host)
+  if not ok then return nil, err end
+  local own = pass.gate.governor
+  pass.ticket = pass.ticket
+    or own:ticket(pass.class or classes[pass.purpose] or "names", pass.priority)
+  local told
+  while true do
+    local now = host.now()
+    local at = own:ask(pass.ticket, now)
+    if at <= now then break end
+    if at > (pass.deadline or math.huge) then
+      own:forget(pass.ticket)
+      return nil, too_long()
+    end
+    if pass.on_wait and not told and at - now > TOLD then pass.on_wait(at - now, "throttled") end
+    told = true
+    at = math.min(at + own:place(pass.ticket) * APART, now + LONGEST_SLEEP)
+    own:sleeps(pass.ticket, at)
+    tasks.sleep_until(at)
+  end
+  own:sent(pass.ticket, host.now())
+  breaker_of(pass.gate, pass.origin):sent(host.now())
+  return true
+end
+
+--- It did not go out after all.
+---@param pass luafabric.Pass
+function M.leave(pass)
+  pass.gate.governor:withdrawn(pass.ticket)
+  breaker_of(pass.gate, pass.origin):withdrawn()
+end
+
+--- What came of it.
+---@param pass luafabric.Pass
+---@param completion table
+function M.answered(pass, completion)
+  local _, loop = tasks.current()
+  local host, gate = loop.host, pass.gate
+  local now = host.now()
+  local said = completion.status == 429 and not completion.failure
+    and require("luafabric.policy.quota_answer").read(completion) or { is_limited = false }
+  gate.governor:answered(pass.ticket, said, now)
+  breaker_of(gate, pass.origin):answered(completion, now, host.random)
+  if not completion.failure and completion.status < 400 then gate.budget:earn() end
+end
+
+--- Whether a failed call may be repeated. Waits for quota and capacity are no retries.
+---@param client table
+---@param completion table|nil
+---@return boolean
+function M.may_retry(client, completion)
+  local status = completion and not completion.failure and completion.status
+  if status == 429 or status == 430 then return true end
+  return M.of(client).budget:spend()
+end
+
+return M

@@ -1,0 +1,61 @@
+--- What is recorded of a unit's attempts, once they are written down as intended.
+
+local reasons = require "luafabric.engine.reasons"
+
+local M = {}
+
+local function number_of(engine, unit)
+  return #engine.state.steps[unit.path].attempts
+end
+
+--- The attempt that is under way, if the history knows one.
+---@param engine table
+---@param unit table
+---@return luafabric.AttemptState|nil
+function M.open(engine, unit)
+  local attempts = engine.state.steps[unit.path].attempts
+  local last = attempts[#attempts]
+  return last and last.state ~= "ended" and last or nil
+end
+
+--- It waits for its place among the requests of the identity, before anything is written down.
+function M.record_pace(engine, unit, event)
+  engine:record { type = "step_waiting", path = unit.path, cause = event.cause,
+    seconds = event.seconds }
+end
+
+--- It is not sent, or not looked at, for some seconds.
+function M.record_wait(engine, unit, event)
+  if not M.open(engine, unit) then return end
+  engine:record { type = "attempt_waiting", path = unit.path, cause = event.cause,
+    attempt = number_of(engine, unit), seconds = event.seconds }
+end
+
+--- Fabric took it.
+function M.record_acceptance(engine, unit, event)
+  engine:record { type = "attempt_submitted", path = unit.path, job_id = event.job_id,
+    attempt = number_of(engine, unit), request_id = event.request_id }
+end
+
+--- Fabric has another word for where its run is.
+function M.record_status(engine, unit, event)
+  if not M.open(engine, unit) then return end
+  engine:record { type = "status_changed", path = unit.path, status = event.status,
+    attempt = number_of(engine, unit) }
+end
+
+--- It has ended, with a run or without.
+---@param engine table
+---@param unit table
+---@param outcome string
+---@param err luafabric.Error|nil  where there was no run
+function M.record_end(engine, unit, outcome, err)
+  local run = unit.run or {}
+  engine:record { type = "attempt_ended", path = unit.path, attempt = number_of(engine, unit),
+    outcome = outcome, job_id = run.job_id, request_id = run.request_id or err and err.request_id,
+    exit_value = run.exit_value, failure_reason = run.failure_reason,
+    error = reasons.error_fields(err or run.error), started_at = run.started_at,
+    ended_at = run.ended_at, links = run.links }
+end
+
+return M

@@ -1,0 +1,108 @@
+--- Units that wait for their workspace's capacity: it refused what was too much, and Fabric queues
+--- nothing, so they queue here, by priority and in their order (policy/capacity says how many go).
+
+local heap = require "luafabric.heap"
+local units = require "luafabric.engine.unit"
+
+local M = {}
+
+local weak_keys = { __mode = "k" }
+
+--- The workspace as far as it is known; the request is built where it is not.
+local function workspace_of(engine, unit)
+  if unit.request then return unit.request.workspace end
+  local given = unit.branch.fields.workspace
+  if type(given) == "string" then return given end
+  return units.build(engine, unit) and unit.request.workspace or nil
+end
+
+--- All engines of the client that wait for it look again.
+local function wake_all(capacity)
+  for wake in pairs(capacity.wakes) do wake:signal() end
+end
+
+local function tell(engine, unit, queue)
+  if unit.told_queued then return end
+  unit.told_queued = true
+  engine:record { type = "step_waiting", path = unit.path, cause = "capacity",
+    position = queue.size }
+end
+
+local function hold(engine, unit, capacity)
+  local queue = engine.held[capacity]
+  if not queue then
+    queue = heap.new()
+    engine.held[capacity] = queue
+  end
+  unit.queue = queue
+  queue:push(unit, unit.heap_order)
+  tell(engine, unit, queue)
+end
+
+local function capacity_of(engine, workspace)
+  local capacity = engine.port:capacity(workspace)
+  capacity.wakes = capacity.wakes or setmetatable({}, weak_keys)
+  capacity.wakes[engine.wake] = true
+  return capacity
+end
+
+--- The unit has its place, whether there is room or not.
+---@param unit table  with its request
+function M.take(engine, unit)
+  unit.capacity = capacity_of(engine, unit.request.workspace)
+  unit.place, unit.told_queued = unit.capacity:take(), nil
+end
+
+--- Whether the place that the unit has is one still.
+---@param unit table
+---@return boolean
+function M.has_room(_, unit)
+  return unit.place == nil or unit.capacity:has_room_for(unit.place)
+end
+
+--- Whether a unit may be submitted now. Where it may, it has its place; where not, it is held, or
+--- has ended since its request could not be built.
+---@param engine table
+---@param unit table  in no queue
+---@return boolean
+function M.may_start(engine, unit)
+  local workspace = workspace_of(engine, unit)
+  if not workspace then return false end
+  local capacity = capacity_of(engine, workspace)
+  if capacity:room() < 1 then
+    hold(engine, unit, capacity)
+    return false
+  end
+  unit.capacity, unit.place, unit.told_queued = capacity, capacity:take(), nil
+  return true
+end
+
+--- Those for whom there is room are ready again.
+function M.admit(engine)
+  for capacity, queue in pairs(engine.held) do
+    local room = capacity:room()
+    while room >= 1 and queue.size > 0 do
+      local unit = queue:pop()
+      unit.queue = nil
+      engine.ready:push(unit, unit.heap_order)
+      room = room - 1
+    end
+  end
+end
+
+--- The unit runs no more, or was not taken.
+---@param unit table
+---@param outcome string|nil  of the attempt; nil: there was no run
+function M.leave(_, unit, outcome)
+  local place, capacity = unit.place, unit.capacity
+  if not place then return end
+  unit.place = nil
+  if outcome == "capacity" then
+    capacity:refused(place)
+  else
+    capacity:left(place, outcome ~= nil and unit.run ~= nil and unit.run.job_id ~= nil)
+  end
+  wake_all(capacity)
+end
+
+return M

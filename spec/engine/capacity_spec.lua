@@ -1,0 +1,105 @@
+-- A workflow meets a capacity that takes fewer runs than it has: it queues, and says so.
+
+local fabric = require "luafabric"
+
+local function item_parameters(item) return { item = item } end
+
+--- A lab whose capacity takes so many, and a workflow of so many items.
+local function run(count, settings, more, most)
+  local lab = fabric.lab { notebooks = { ["Sales/Clean"] = "20m" }, settings = settings }
+  local items = {}
+  for index = 1, count do items[index] = { id = index } end
+  local options = { max_concurrency = most or 100 }
+  local report = assert(lab:run(fabric.workflow("many", options, function(flow)
+    local step = { workspace = "Sales", notebook = "Clean", parameters = item_parameters }
+    for name, value in pairs(more or {}) do step[name] = value end
+    flow:each("clean", items, step)
+  end)))
+  return report, lab
+end
+
+describe("a capacity that is full and refuses at once", function()
+  it("is asked by nobody who waited for another one's submission meanwhile", function()
+    local report, lab = run(30, { capacity = 4, capacity_answer = "post" })
+    assert.is_true(report:ok())
+    local posts = lab.service:responses().posts
+    assert.is_true(posts <= 30 + 10, posts .. " submissions")
+  end)
+
+  it("takes them in their order, those too that were about to be sent", function()
+    local _, lab = run(30, { capacity = 4, capacity_answer = "post" }, nil, 10)
+    local last = 0
+    for _, event in ipairs(lab.events) do
+      if event.type == "attempt_intended" and event.attempt == 1 then
+        local index = tonumber(event.path:match("(%d+)"))
+        assert.is_true(index > last, event.path .. " began after those behind it")
+        last = index
+      end
+    end
+  end)
+end)
+
+for _, answer in ipairs { "post", "failure" } do
+  describe(('a capacity that is full and says so by "%s"'):format(answer), function()
+    local settings = { capacity = 4, capacity_answer = answer }
+
+    it("takes all runs in the end, and no attempt was spent on its refusals", function()
+      local report, lab = run(30, settings)
+      assert.is_true(report:ok())
+      assert.equal(30, lab:started())
+      for _, item in ipairs(report.steps.clean.items) do assert.equal(1, item.spent) end
+    end)
+
+    it("is not asked again and again by those who wait", function()
+      local _, lab = run(30, settings)
+      -- Each may be refused once, and a few tries for more.
+      assert.is_true(lab.service:responses().posts <= 30 + 30 + 8,
+        lab.service:responses().posts .. " submissions")
+    end)
+
+    it("has a queue that is told", function()
+      local report, lab = run(30, settings)
+      local queued = 0
+      for _, event in ipairs(lab.events) do
+        if event.type == "step_waiting" then
+          assert.equal("capacity", event.cause)
+          assert.is_true(event.position >= 1)
+          queued = queued + 1
+        end
+      end
+      assert.is_true(queued > 0)
+      for _, item in ipairs(report.steps.clean.items) do assert.is_nil(item.waiting) end
+    end)
+
+    it("takes the urgent ones first", function()
+      local _, lab = run(30, settings, { priority = function(_, index)
+        return index > 25 and 1 or 0
+      end })
+      local last_urgent, ended, ends = 0, 0, {}
+      for _, event in ipairs(lab.events) do
+        if event.type == "step_ended" and event.path ~= "clean" then
+          ended = ended + 1
+          ends[event.path] = ended
+        end
+      end
+      for path, place in pairs(ends) do
+        local id = tonumber(path:match("id=(%d+)") or path:match("%[(%d+)"))
+        if id and id > 25 then last_urgent = math.max(last_urgent, place) end
+      end
+      assert.is_true(last_urgent > 0 and last_urgent <= 16, "the last urgent one was number "
+        .. last_urgent)
+    end)
+  end)
+end
+
+it("a run that is cancelled while its steps queue for capacity starts none of them", function()
+  local lab = fabric.lab { notebooks = { ["Sales/Clean"] = "2h" },
+    settings = { capacity = 2, capacity_answer = "post" } }
+  local report = assert(lab:run(fabric.workflow("many", function(flow)
+    flow:each("clean", { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, { workspace = "Sales",
+      notebook = "Clean", parameters = item_parameters })
+  end), {}, { cancel_at = "30m" }))
+  assert.equal("cancelled", report.outcome)
+  assert.equal(2, lab:started())
+  assert.equal(0, lab:open_runs())
+end)
