@@ -4,6 +4,7 @@
 local errors = require "luafabric.errors"
 local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
+local restoring = require "luafabric.engine.restoring"
 local tasks = require "luafabric.tasks"
 local units = require "luafabric.engine.unit"
 
@@ -163,7 +164,7 @@ function M.restore(engine, node)
   mark_restored(engine, step, each)
   for _, item in ipairs(each.items) do
     local is_open = item.is_restored and engine.state.steps[item.path].phase ~= "ended"
-    if is_open then units.restore(engine, new_unit(engine, each, item)) end
+    if is_open then restoring.restore(engine, new_unit(engine, each, item)) end
   end
   if state.phase == "ended" then return end
   if state.open == 0 then return finish(engine, node) end

@@ -4,9 +4,9 @@
 
 local errors = require "luafabric.errors"
 local fan_out = require "luafabric.engine.fan_out"
+local restoring = require "luafabric.engine.restoring"
 local start_event = require "luafabric.engine.start_event"
 local stopping = require "luafabric.engine.stopping"
-local units = require "luafabric.engine.unit"
 
 local M = {}
 
@@ -61,7 +61,7 @@ local function restore_step(engine, node)
     return engine:begin_step(node)
   end
   local branch = branch_of(step, state)
-  if branch then return units.restore(engine, engine:new_unit(step.name, step, branch)) end
+  if branch then return restoring.restore(engine, engine:new_unit(step.name, step, branch)) end
   engine:end_step(step.name, "skipped", { kind = "condition",
     message = ("the branch %s is false"):format(tostring(state.branch)) })
 end

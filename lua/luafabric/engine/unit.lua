@@ -8,6 +8,7 @@
 local again = require "luafabric.engine.again"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
+local intending = require "luafabric.engine.intending"
 local journal = require "luafabric.engine.journal"
 local reasons = require "luafabric.engine.reasons"
 local reconciling = require "luafabric.engine.reconciling"
@@ -185,24 +186,6 @@ end
 
 -- ---- submission ----
 
---- What keeps every process that shares the store from submitting this notebook meanwhile.
-local function intent_of(engine, unit, prepared, number)
-  local settings, run = engine.port:reconciliation(), prepared.run
-  return { notebook = run.workspace_id .. "/" .. run.notebook_id, path = unit.path,
-    attempt = number, blocks_until = engine.host.wall() + settings.V + settings.D }
-end
-
-local function intend(engine, unit, prepared)
-  local run, request = prepared.run, unit.request
-  local number = #engine.state.steps[unit.path].attempts + 1
-  local event = { type = "attempt_intended", path = unit.path, attempt = number, request = {
-    workspace = request.workspace, notebook = request.notebook, workspace_id = run.workspace_id,
-    notebook_id = run.notebook_id, timeout = request.timeout, tag = prepared.tag,
-    exclusive = engine:is_exclusive(unit) or nil,
-    body = engine.masks:body(request, prepared.body) } }
-  return engine:record(event, intent_of(engine, unit, prepared, number)), event
-end
-
 --- The intent cannot be written down, so nothing is sent. Where another process has one of the same
 --- notebook open, ours was refused whole: it is written without the claim, and has come to nothing.
 local function not_recorded(engine, unit, event, err)
@@ -210,17 +193,6 @@ local function not_recorded(engine, unit, event, err)
   journal.append(engine, { event })
   engine:submission_over(unit)
   M.not_started(engine, unit, err)
-end
-
---- Before it is sent once more, after a wait: that is written down first, too.
-local function repeat_intent(engine, unit, prepared)
-  local number = #engine.state.steps[unit.path].attempts
-  local ticket = engine:record({ type = "attempt_repeated", path = unit.path, attempt = number },
-    intent_of(engine, unit, prepared, number))
-  local durable, err = journal.await(engine, ticket)
-  if durable then return true end
-  if err.store_code == "intent_open" then return nil, err end
-  error(err, 0)
 end
 
 --- Surely no run was started.
@@ -340,13 +312,13 @@ local function submit(engine, unit)
   end
   engine.port:enter(prepared, function() engine:submission_over(unit) end)
   engine:submission_begun(unit)
-  local ticket, event = intend(engine, unit, prepared)
+  local ticket, event = intending.intend(engine, unit, prepared)
   unit.is_recording = true
   local durable, problem = journal.await(engine, ticket)
   unit.is_recording = nil
   if not durable then return not_recorded(engine, unit, event, problem) end
   if unit.stop then return stop_unsubmitted(engine, unit) end
-  prepared.before_again = function() return repeat_intent(engine, unit, prepared) end
+  prepared.before_again = function() return intending.intend_again(engine, unit, prepared) end
   prepared.not_after = function() return journal.not_after(engine) end
   local run
   run, err = engine.port:submit(prepared)
@@ -371,6 +343,14 @@ local function crashed(engine, unit, err)
   end_unit(engine, unit, outcome, { kind = "raised", message = err.message })
 end
 
+--- Starts the unit's own task, whose mistakes end the unit and nothing else.
+---@param engine table
+---@param unit table
+---@param fn fun(engine: table, unit: table, ...: any)
+function M.spawn(engine, unit, fn, ...)
+  unit.task = engine:spawn(fn, function(err) crashed(engine, unit, err) end, engine, unit, ...)
+end
+
 --- A slot is free for the unit: builds its request, once for all attempts, and submits it.
 ---@param engine table
 ---@param unit table
@@ -387,90 +367,8 @@ function M.start(engine, unit)
     engine:watch_deadline(unit, request.deadline)
   end
   if unit.over then return end
-  unit.task = engine:spawn(submit, function(err) crashed(engine, unit, err) end, engine, unit)
+  M.spawn(engine, unit, submit)
   engine:submission_begun(unit)
-end
-
--- ---- a run that is taken up again ----
-
-local MASKED = "***"
-
---- The request of an attempt as it was written down; where it held a secret, it is built anew.
-local function request_of(engine, unit, attempt)
-  local kept = attempt.request
-  if kept.body and kept.body:find(MASKED, 1, true) then
-    local request = request_module.build(unit.branch, engine.view, unit.item, unit.index)
-    if request then engine.masks:add(request.masks) end
-    if request then return request end
-  end
-  return { workspace = kept.workspace, notebook = kept.notebook, timeout = kept.timeout,
-    exclusive = kept.exclusive, sealed = { text = kept.body } }
-end
-
-local function hold(engine, unit)
-  engine.units[unit.path] = unit
-  unit.holds_slot = true
-  engine.active = engine.active + 1
-  engine:hold_place(unit)
-end
-
---- Its submission was on its way when the process ended.
-local function look_for(engine, unit, attempt)
-  local at = attempt.repeated_at or attempt.intended_at
-  local run, doubt = engine.port:in_doubt(attempt.request, at, attempt, listener_of(engine, unit))
-  unit.is_restored = nil
-  doubtful(engine, unit, { doubt = doubt }, run)
-end
-
-local function watch_again(engine, unit, attempt)
-  local run = engine.port:attach(attempt.request, attempt.job_id, listener_of(engine, unit))
-  unit.run, unit.task, unit.is_restored = run, nil, nil
-  accepted(engine, unit, run,
-    engine.timers.now() - (engine.host.wall() - attempt.submitted_at))
-end
-
---- It waited to be sent, and every send is written down first: nothing was started.
-local function never_sent(engine, unit)
-  unit.is_restored = nil
-  M.not_started(engine, unit, errors.new { kind = "platform",
-    message = "it waited to be submitted when its process ended" })
-end
-
-local going_on = { intended = look_for, waiting = never_sent, unknown = look_for,
-  submitted = watch_again }
-
---- An attempt has ended, and what follows from it was not written down any more.
-local function settle_again(engine, unit, attempt)
-  engine.units[unit.path] = unit
-  engine:hold_place(unit)
-  unit.run = { outcome = attempt.outcome, exit_value = attempt.exit_value, job_id = attempt.job_id,
-    failure_reason = attempt.failure_reason, error = attempt.error and errors.new(attempt.error) }
-  settle(engine, unit, attempt.outcome)
-end
-
-local function pause_again(engine, unit, retry)
-  engine.units[unit.path] = unit
-  if unit.each and unit.each.own_limit then engine:hold_place(unit) end
-  unit.retry_timer = engine.timers:after(retry.at - engine.host.wall(), function()
-    unit.retry_timer = nil
-    engine:enqueue(unit)
-  end)
-end
-
---- Goes on with a unit from what the history knows of it.
----@param engine table
----@param unit table
-function M.restore(engine, unit)
-  local step = engine.state.steps[unit.path]
-  local attempt = step.attempts[#step.attempts]
-  if attempt then unit.request = request_of(engine, unit, attempt) end
-  if step.retry then return pause_again(engine, unit, step.retry) end
-  if not attempt then return engine:enqueue(unit) end
-  if attempt.state == "ended" then return settle_again(engine, unit, attempt) end
-  hold(engine, unit)
-  unit.is_restored = true
-  unit.task = engine:spawn(going_on[attempt.state], function(err) crashed(engine, unit, err) end,
-    engine, unit, attempt)
 end
 
 --- Nobody listens to its run any more.
@@ -483,6 +381,9 @@ end
 ---@param engine table
 ---@param unit table
 M.run_ended = run_ended
+
+-- For units that are taken up again (engine/restoring).
+M.listener_of, M.doubtful, M.accepted, M.settle = listener_of, doubtful, accepted, settle
 
 --- Whether something was done for it, so that it cannot simply be dropped.
 ---@param engine table

@@ -1,0 +1,42 @@
+--- What a unit is about to send, written down first: its request without secrets, and the notebook
+--- that nobody else may submit meanwhile.
+
+local journal = require "luafabric.engine.journal"
+
+local M = {}
+
+--- What keeps every process that shares the store from submitting this notebook meanwhile.
+local function intent_of(engine, unit, prepared, number)
+  local settings, run = engine.port:reconciliation(), prepared.run
+  return { notebook = run.workspace_id .. "/" .. run.notebook_id, path = unit.path,
+    attempt = number, blocks_until = engine.host.wall() + settings.V + settings.D }
+end
+
+--- Before the first send of an attempt.
+---@return any ticket
+---@return table event
+function M.intend(engine, unit, prepared)
+  local run, request = prepared.run, unit.request
+  local number = #engine.state.steps[unit.path].attempts + 1
+  local event = { type = "attempt_intended", path = unit.path, attempt = number, request = {
+    workspace = request.workspace, notebook = request.notebook, workspace_id = run.workspace_id,
+    notebook_id = run.notebook_id, timeout = request.timeout, tag = prepared.tag,
+    exclusive = engine:is_exclusive(unit) or nil,
+    body = engine.masks:body(request, prepared.body) } }
+  return engine:record(event, intent_of(engine, unit, prepared, number)), event
+end
+
+--- Before it is sent once more, after a wait: that is written down first, too.
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  another process has an intent of this notebook open
+function M.intend_again(engine, unit, prepared)
+  local number = #engine.state.steps[unit.path].attempts
+  local ticket = engine:record({ type = "attempt_repeated", path = unit.path, attempt = number },
+    intent_of(engine, unit, prepared, number))
+  local durable, err = journal.await(engine, ticket)
+  if durable then return true end
+  if err.store_code == "intent_open" then return nil, err end
+  error(err, 0)
+end
+
+return M

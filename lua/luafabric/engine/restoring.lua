@@ -1,0 +1,89 @@
+--- A unit of a run that is taken up again: from what the history knows of it to where it goes on.
+
+local errors = require "luafabric.errors"
+local request_module = require "luafabric.workflow.request"
+local units = require "luafabric.engine.unit"
+
+local M = {}
+
+local MASKED = "***"
+
+--- The request of an attempt as it was written down; where it held a secret, it is built anew.
+local function request_of(engine, unit, attempt)
+  local kept = attempt.request
+  if kept.body and kept.body:find(MASKED, 1, true) then
+    local request = request_module.build(unit.branch, engine.view, unit.item, unit.index)
+    if request then engine.masks:add(request.masks) end
+    if request then return request end
+  end
+  return { workspace = kept.workspace, notebook = kept.notebook, timeout = kept.timeout,
+    exclusive = kept.exclusive, sealed = { text = kept.body } }
+end
+
+local function hold(engine, unit)
+  engine.units[unit.path] = unit
+  unit.holds_slot = true
+  engine.active = engine.active + 1
+  engine:hold_place(unit)
+end
+
+--- Its submission was on its way when the process ended.
+local function look_for(engine, unit, attempt)
+  local at = attempt.repeated_at or attempt.intended_at
+  local run, doubt = engine.port:in_doubt(attempt.request, at, attempt,
+    units.listener_of(engine, unit))
+  unit.is_restored = nil
+  units.doubtful(engine, unit, { doubt = doubt }, run)
+end
+
+local function watch_again(engine, unit, attempt)
+  local run = engine.port:attach(attempt.request, attempt.job_id, units.listener_of(engine, unit))
+  unit.run, unit.task, unit.is_restored = run, nil, nil
+  units.accepted(engine, unit, run,
+    engine.timers.now() - (engine.host.wall() - attempt.submitted_at))
+end
+
+--- It waited to be sent, and every send is written down first: nothing was started.
+local function never_sent(engine, unit)
+  unit.is_restored = nil
+  units.not_started(engine, unit, errors.new { kind = "platform",
+    message = "it waited to be submitted when its process ended" })
+end
+
+local going_on = { intended = look_for, waiting = never_sent, unknown = look_for,
+  submitted = watch_again }
+
+--- An attempt has ended, and what follows from it was not written down any more.
+local function settle_again(engine, unit, attempt)
+  engine.units[unit.path] = unit
+  engine:hold_place(unit)
+  unit.run = { outcome = attempt.outcome, exit_value = attempt.exit_value, job_id = attempt.job_id,
+    failure_reason = attempt.failure_reason, error = attempt.error and errors.new(attempt.error) }
+  units.settle(engine, unit, attempt.outcome)
+end
+
+local function pause_again(engine, unit, retry)
+  engine.units[unit.path] = unit
+  if unit.each and unit.each.own_limit then engine:hold_place(unit) end
+  unit.retry_timer = engine.timers:after(retry.at - engine.host.wall(), function()
+    unit.retry_timer = nil
+    engine:enqueue(unit)
+  end)
+end
+
+--- Goes on with a unit from what the history knows of it.
+---@param engine table
+---@param unit table
+function M.restore(engine, unit)
+  local step = engine.state.steps[unit.path]
+  local attempt = step.attempts[#step.attempts]
+  if attempt then unit.request = request_of(engine, unit, attempt) end
+  if step.retry then return pause_again(engine, unit, step.retry) end
+  if not attempt then return engine:enqueue(unit) end
+  if attempt.state == "ended" then return settle_again(engine, unit, attempt) end
+  hold(engine, unit)
+  unit.is_restored = true
+  units.spawn(engine, unit, going_on[attempt.state], attempt)
+end
+
+return M
