@@ -110,6 +110,7 @@ build = {
     ["luafabric.cli.store_show"] = "lua/luafabric/cli/store_show.lua",
     ["luafabric.cli.stored_run"] = "lua/luafabric/cli/stored_run.lua",
     ["luafabric.cli.terminal"] = "lua/luafabric/cli/terminal.lua",
+    ["luafabric.cli.worker"] = "lua/luafabric/cli/worker.lua",
     ["luafabric.cli.workflow_arguments"] = "lua/luafabric/cli/workflow_arguments.lua",
     ["luafabric.cli.workflow_convert"] = "lua/luafabric/cli/workflow_convert.lua",
     ["luafabric.cli.workflow_inputs"] = "lua/luafabric/cli/workflow_inputs.lua",

@@ -1,21 +1,10 @@
 -- What a workflow does when it runs, seen by whoever wrote it: the report, the events, and what
 -- Fabric was asked for.
 
-local fabric = require "luafabric"
+local night = require "spec.engine.night"
 local worlds = require "spec.client.world"
 
-local function lab(notebooks, more)
-  local options = { notebooks = notebooks }
-  for name, value in pairs(more or {}) do options[name] = value end
-  return fabric.lab(options)
-end
-
-local function workflow(fn, options)
-  return fabric.workflow("nightly", options or {}, function(flow)
-    flow:defaults { workspace = "Sales" }
-    fn(flow)
-  end)
-end
+local lab, workflow = night.lab, night.workflow
 
 local function events_of(made, kind)
   local list = {}

@@ -73,6 +73,7 @@ M.attempt_transitions = {
 ---@field reason { kind: string, message: string|nil, step: string|nil }|nil
 ---@field branch string|nil       of a switch
 ---@field exit_value string|nil
+---@field is_exit_masked boolean|nil  it held a secret, and is not what the notebook gave
 ---@field job_id string|nil       of its last attempt
 ---@field attempts luafabric.AttemptState[]
 ---@field spent integer          attempts that ended and count among those its policy gives
@@ -319,6 +320,7 @@ function readers.step_ended(state, event)
   set_phase(state, step, "ended")
   step.ended_at, step.outcome, step.reason = event.at, event.outcome, event.reason
   step.exit_value, step.retry, step.waiting = event.exit_value, nil, nil
+  step.is_exit_masked = event.is_exit_masked
   local parent = parent_of(state, step)
   if not parent then return end
   parent.open = parent.open - 1

@@ -1,13 +1,10 @@
 -- Cancelled, detached, given up, or broken in the middle: what a run leaves behind.
 
 local fabric = require "luafabric"
+local night = require "spec.engine.night"
 local tasks = require "luafabric.tasks"
 
-local function new_lab(notebooks, more)
-  local options = { notebooks = notebooks }
-  for name, value in pairs(more or {}) do options[name] = value end
-  return fabric.lab(options)
-end
+local new_lab = night.lab
 
 local function workflow(fn, options)
   return fabric.workflow("nightly", options or {}, function(flow)

@@ -1,20 +1,9 @@
 -- One step's attempts: which of them count, when it comes back, and what it is not allowed to do.
 
-local fabric = require "luafabric"
+local night = require "spec.engine.night"
 local worlds = require "spec.client.world"
 
-local function new_lab(notebooks, more)
-  local options = { notebooks = notebooks }
-  for name, value in pairs(more or {}) do options[name] = value end
-  return fabric.lab(options)
-end
-
-local function workflow(fn, options)
-  return fabric.workflow("nightly", options or {}, function(flow)
-    flow:defaults { workspace = "Sales" }
-    fn(flow)
-  end)
-end
+local new_lab, workflow = night.lab, night.workflow
 
 --- A workflow whose second notebook is known by name only when the first has ended.
 local function by_name(more)

@@ -137,6 +137,33 @@ describe("a run whose process ends", function()
     assert.equal(started, lab:started())
   end)
 
+  it("never sends a mask where an exit value held a secret", function()
+    local lab = fabric.lab { notebooks = { ["Sales/Ingest"] = function(p)
+      return "Files/" .. p.key, "5m"
+    end, ["Sales/Clean"] = "1m" } }
+    local secretive = fabric.workflow("secretive", function(flow)
+      flow:defaults { workspace = "Sales" }
+      local key = flow:input("key", { secret = true })
+      local ingest = flow:notebook("Ingest", { parameters = { key = key } })
+      flow:notebook("Clean", { parameters = { path = ingest:exit() } })
+    end)
+    local store = store_of(lab)
+    local loop = tasks.new(lab.host)
+    local task = loop:spawn(function()
+      return secretive:run { client = lab.client, store = dying(store, 9), run_id = RUN_ID,
+        inputs = { key = "s3cr3t" } }
+    end)
+    pcall(loop.run, loop, task)
+    lab.host.close()
+    lab.host.advance(60)
+    local client = fabric.client { credential = "token", host = function() return lab.host end }
+    local report = assert(secretive:run { client = client, store = store, resume = RUN_ID,
+      inputs = { key = "s3cr3t" } })
+    assert.equal("succeeded", report.steps.Ingest.outcome)
+    assert.equal("rejected", report.steps.Clean.outcome)
+    assert.equal(0, lab:started("Sales/Clean"))
+  end)
+
   it("is not taken up with another workflow", function()
     local lab = new_lab()
     local store = store_of(lab)

@@ -4,6 +4,7 @@
 
 local exit_codes = require "luafabric.cli.exit_codes"
 local results = require "luafabric.cli.results"
+local worker = require "luafabric.cli.worker"
 
 local M = {}
 
@@ -138,25 +139,9 @@ end
 ---  raised: luafabric.Error|nil, interrupted: boolean|nil }  raised: the worker's own error, which
 ---  nobody expected; ended: the run's end is known; interrupted: a signal decided
 function Interrupt:run_worker(fn)
-  local main = self.loop:spawn(function()
-    -- A signal from before this moment is delivered now, before anything is sent.
-    require("luafabric.tasks").yield()
-    if self.decision then return end
-    self.worker = self.loop:spawn(function()
-      self.result = { code = fn() }
-      self.finished:signal()
-    end)
-    self.loop:spawn(function()
-      local ok, err = self.worker:join()
-      if not ok and not self.decision and not self.canceller then self:decide { raised = err } end
-    end)
-    while not self.result and not self.decision do self.finished:wait() end
-  end)
-  local ok, err = self.loop:run(main)
-  if not ok then return { raised = err } end
-  if self.result then return self.result end
-  self.decision.interrupted = not self.decision.raised
-  return self.decision
+  local ended = worker.run(self, fn)
+  if ended == self.decision then ended.interrupted = not ended.raised end
+  return ended
 end
 
 return M

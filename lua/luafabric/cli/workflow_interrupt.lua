@@ -7,6 +7,7 @@ local exit_codes = require "luafabric.cli.exit_codes"
 local terminal_module = require "luafabric.cli.terminal"
 local text = require "luafabric.view.text"
 local words = require "luafabric.view.words"
+local worker = require "luafabric.cli.worker"
 
 local M = {}
 
@@ -260,23 +261,7 @@ end
 ---@return { code: integer|nil, reason: string|nil, raised: luafabric.Error|nil }  raised: the
 ---  worker's own error, which nobody expected; reason: a signal decided
 function Interrupt:run_worker(fn)
-  local main = self.loop:spawn(function()
-    -- A signal from before this moment is delivered now, before anything is sent.
-    require("luafabric.tasks").yield()
-    if self.decision then return end
-    self.worker = self.loop:spawn(function()
-      self.result = { code = fn() }
-      self.finished:signal()
-    end)
-    self.loop:spawn(function()
-      local ok, err = self.worker:join()
-      if not ok and not self.decision then self:decide { raised = err } end
-    end)
-    while not self.result and not self.decision do self.finished:wait() end
-  end)
-  local ok, err = self.loop:run(main)
-  if not ok then return { raised = err } end
-  return self.result or self.decision
+  return worker.run(self, fn)
 end
 
 return M

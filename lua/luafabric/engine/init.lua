@@ -42,7 +42,10 @@ for name, method in pairs(slots) do Engine[name] = method end
 function Engine:record(event, intent)
   event.at = self.host.wall()
   local kept = self.masks:event(event)
-  if kept.exit_value ~= event.exit_value then self:keep_exit_value(event) end
+  if kept.exit_value ~= event.exit_value then
+    kept.is_exit_masked = true
+    self:keep_exit_value(event)
+  end
   history.apply(self.state, kept)
   local ticket = journal.append(self, { kept }, intent)
   if self.on_event then self:tell(kept) end

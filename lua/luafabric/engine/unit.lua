@@ -340,7 +340,7 @@ local function crashed(engine, unit, err)
   end_unit(engine, unit, outcome, { kind = "raised", message = err.message })
 end
 
---- Starts a task that is the unit's own.
+--- Starts the unit's own task, whose mistakes end the unit and nothing else.
 ---@param engine table
 ---@param unit table
 ---@param fn fun(engine: table, unit: table, ...)

@@ -33,7 +33,9 @@ end
 local function result_of(step, exit_values)
   local skipped = step.outcome == "skipped"
   local result = setmetatable({ outcome = step.outcome,
-    exit_value = exit_values[step.path] or step.exit_value, job_id = step.job_id,
+    -- A masked one is no value: who reads it after a resume is rejected, and not sent "***".
+    exit_value = exit_values[step.path] or not step.is_exit_masked and step.exit_value or nil,
+    job_id = step.job_id,
     label = step.label, reason = step.reason and step.reason.message,
     skipped = skipped and step.reason.kind or nil }, Result)
   if step.items then
