@@ -51,7 +51,8 @@ local FILES = {
     local token = flow:input("token", { secret = true })
     flow:notebook("Echoing", { parameters = { text = "Bearer " .. token } })
     flow:notebook("Leaking", { parameters = { text = token } })]],
-  lost = [[flow:notebook("Lost")]], alone = [[flow:notebook("Alone")]],
+  lost = [[flow:notebook("Lost")]],
+  alone = [[flow:notebook("Alone", { parameters = { seconds = 2 } })]],
   refused = [[flow:notebook("Refused")]],
   held = [[flow:notebook("HeldLong")]],
   nowhere = [[flow:notebook("Done", { workspace = "Nowhere" })]],
