@@ -4,7 +4,7 @@
 local definition = require "luafabric.workflow.definition"
 local core = require "luafabric.core"
 local duration = require "luafabric.duration"
-local errors = require "luafabric.errors"
+local limits = require "luafabric.workflow.limits"
 local nearest = require "luafabric.nearest"
 local tasks = require "luafabric.tasks"
 
@@ -101,88 +101,9 @@ local function check_options(options)
   if options.timeout ~= nil then duration.check(options.timeout, "workflow:run: timeout", 3) end
 end
 
---- What the one who runs it says about the whole wins over the workflow's own.
-local function override(plan, options)
-  plan.max_concurrency = options.max_concurrency or plan.max_concurrency
-  if options.timeout ~= nil then plan.timeout = duration.parse(options.timeout) end
-  if options.deadline == nil then return plan end
-  local deadline, message = require("luafabric.workflow.deadline").parse(options.deadline,
-    plan.started_at)
-  if not deadline then
-    return nil, errors.new { kind = "usage", message = "deadline: " .. message }
-  end
-  plan.deadline, plan.on_deadline = deadline, "cancel"
-  return plan
-end
-
 local function fingerprint_key()
   local hex = core.random_hex(16)
   return (hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end))
-end
-
---- The inputs of a run that is taken up again; its secrets were not written down.
-local function inputs_again(state, given)
-  local inputs, missing = {}, {}
-  for _, entry in ipairs(state.inputs) do
-    local is_secret = type(entry.value) == "string" and entry.value:find("^%*%*%*") ~= nil
-    inputs[entry.name] = entry.value
-    if is_secret then
-      inputs[entry.name] = (given or {})[entry.name]
-      if inputs[entry.name] == nil then missing[#missing + 1] = entry.name end
-    end
-  end
-  if #missing == 0 then return inputs end
-  return nil, errors.new { kind = "usage", message = ("run %s needs its secrets again: %s; they "
-    .. "are not written down"):format(state.run_id, table.concat(missing, ", ")) }
-end
-
---- What was written down of a run.
-local function fold(store, run_id)
-  local history = require "luafabric.history"
-  local events, err = store:events(run_id)
-  if not events then return nil, err end
-  local state = history.new()
-  for _, event in ipairs(events) do history.apply(state, event) end
-  state.detached = nil
-  if state.started_at then return state end
-  return nil, errors.new { kind = "usage",
-    message = ("run %s was cut off before it began: start it anew"):format(run_id) }
-end
-
---- The plan that a run was started with, its limits included.
-local function plan_again(self, options, run_id)
-  local state, err = fold(options.store, run_id)
-  if not state then return nil, err end
-  local inputs
-  inputs, err = inputs_again(state, options.inputs)
-  if not inputs then return nil, err end
-  local plan
-  plan, err = self:plan { inputs = inputs, started_at = state.started_at, run_id = run_id }
-  if not plan then return nil, err end
-  for _, name in ipairs { "timeout", "deadline", "on_deadline", "max_concurrency" } do
-    plan[name] = state[name]
-  end
-  plan, err = override(plan, options)
-  if not plan then return nil, err end
-  local same
-  same, err = require("luafabric.engine.resume").check(plan, state)
-  if not same then return nil, err end
-  return plan, state
-end
-
---- A run of the store, taken up where it was.
-local function take_up(self, options)
-  local store = options.store
-  local row, err = store:find(options.resume)
-  if not row then return nil, err end
-  -- First it is ours: what another process still writes would be missing from the fold.
-  local kept
-  kept, err = store:open_run(row.run_id)
-  if not kept then return nil, err end
-  local plan, state = plan_again(self, options, row.run_id)
-  if plan then return plan, state, kept end
-  kept:close()
-  return nil, state
 end
 
 --- A new run: its plan, and where its events go.
@@ -193,7 +114,7 @@ local function begin(self, options, host)
       run_id = options.run_id or core.random_hex(RUN_ID_BYTES) }
   end
   if not plan then return nil, err end
-  return override(plan, options)
+  return limits.override(plan, options)
 end
 
 local function keep(self, plan, options)
@@ -209,7 +130,7 @@ local function run(self, options)
   local port = require("luafabric.client.executor").new(options.client)
   local plan, state, kept, err
   if options.resume then
-    plan, state, kept = take_up(self, options)
+    plan, state, kept = require("luafabric.workflow.taking_up").take_up(self, options)
     if not plan then return nil, state end
   else
     plan, err = begin(self, options, loop.host)

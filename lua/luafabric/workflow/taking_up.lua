@@ -1,0 +1,83 @@
+--- Takes up a run of the store that was cut off: from its events to the plan it was started with,
+--- and the state it was in. Nothing is sent here.
+
+local errors = require "luafabric.errors"
+local history = require "luafabric.history"
+local limits = require "luafabric.workflow.limits"
+
+local M = {}
+
+local kept_limits = { "timeout", "deadline", "on_deadline", "max_concurrency" }
+
+--- The inputs of a run that is taken up again; its secrets were not written down.
+local function inputs_again(state, given)
+  local inputs, missing = {}, {}
+  for _, entry in ipairs(state.inputs) do
+    local is_secret = type(entry.value) == "string" and entry.value:find("^%*%*%*") ~= nil
+    inputs[entry.name] = entry.value
+    if is_secret then
+      inputs[entry.name] = (given or {})[entry.name]
+      if inputs[entry.name] == nil then missing[#missing + 1] = entry.name end
+    end
+  end
+  if #missing == 0 then return inputs end
+  return nil, errors.new { kind = "usage", message = ("run %s needs its secrets again: %s; they "
+    .. "are not written down"):format(state.run_id, table.concat(missing, ", ")) }
+end
+
+--- The state of a run, from what was written down of it.
+---@param store luafabric.SqliteStore
+---@param run_id string
+---@return luafabric.WorkflowRun|nil state
+---@return luafabric.Error|nil err
+function M.fold(store, run_id)
+  local events, err = store:events(run_id)
+  if not events then return nil, err end
+  local state = history.new()
+  for _, event in ipairs(events) do history.apply(state, event) end
+  state.detached = nil
+  if state.started_at then return state end
+  return nil, errors.new { kind = "usage",
+    message = ("run %s was cut off before it began: start it anew"):format(run_id) }
+end
+
+--- The plan that a run was started with, its limits included.
+local function plan_again(definition, options, run_id)
+  local state, err = M.fold(options.store, run_id)
+  if not state then return nil, err end
+  local inputs
+  inputs, err = inputs_again(state, options.inputs)
+  if not inputs then return nil, err end
+  local plan
+  plan, err = definition:plan { inputs = inputs, started_at = state.started_at, run_id = run_id }
+  if not plan then return nil, err end
+  for _, name in ipairs(kept_limits) do plan[name] = state[name] end
+  plan, err = limits.override(plan, options)
+  if not plan then return nil, err end
+  local same
+  same, err = require("luafabric.engine.resume").check(plan, state)
+  if not same then return nil, err end
+  return plan, state
+end
+
+--- Takes a run of the store, and finds where it was.
+---@param definition luafabric.Definition
+---@param options luafabric.WorkflowRunOptions  store, resume, inputs; and the limits given anew
+---@return luafabric.workflow.Plan|nil plan
+---@return luafabric.WorkflowRun|luafabric.Error state  or the error
+---@return luafabric.StoredRun|nil kept  the caller's to close
+function M.take_up(definition, options)
+  local store = options.store
+  local row, err = store:find(options.resume)
+  if not row then return nil, err end
+  -- First it is ours: what another process still writes would be missing from the fold.
+  local kept
+  kept, err = store:open_run(row.run_id)
+  if not kept then return nil, err end
+  local plan, state = plan_again(definition, options, row.run_id)
+  if plan then return plan, state, kept end
+  kept:close()
+  return nil, state
+end
+
+return M
