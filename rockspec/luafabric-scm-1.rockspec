@@ -23,6 +23,7 @@ dependencies = {
 
 -- Only the library is looked for: LuaRocks does not know Debian's multiarch folders for headers.
 external_dependencies = {
+  CRYPTO = { library = "crypto" },
   CURL = { library = "curl" },
   SQLITE = { library = "sqlite3" },
 }
@@ -53,6 +54,13 @@ build = {
         "csrc/child.c",
       },
       incdirs = { "csrc" },
+      defines = { "_GNU_SOURCE" },
+    },
+    ["luafabric.crypto"] = {
+      sources = { "csrc/crypto.c" },
+      incdirs = { "csrc", "$(CRYPTO_INCDIR)" },
+      libdirs = { "$(CRYPTO_LIBDIR)" },
+      libraries = { "crypto" },
       defines = { "_GNU_SOURCE" },
     },
     ["luafabric.curl"] = {
@@ -91,6 +99,7 @@ build = {
     ["luafabric.api.pages"] = "lua/luafabric/api/pages.lua",
     ["luafabric.api.request"] = "lua/luafabric/api/request.lua",
     ["luafabric.api.response"] = "lua/luafabric/api/response.lua",
+    ["luafabric.base64"] = "lua/luafabric/base64.lua",
     ["luafabric.cli"] = "lua/luafabric/cli/init.lua",
     ["luafabric.cli.arguments"] = "lua/luafabric/cli/arguments.lua",
     ["luafabric.cli.completion"] = "lua/luafabric/cli/completion.lua",

@@ -52,7 +52,7 @@ describe("the rockspec", function()
   it("names the C sources of CMakeLists.txt, all that there are", function()
     local cmake, modules = read("CMakeLists.txt"), rockspec().build.modules
     local all = {}
-    for _, name in ipairs { "core", "curl", "sqlite" } do
+    for _, name in ipairs { "core", "crypto", "curl", "sqlite" } do
       local sources = words(cmake:match("set%(" .. name .. "_sources ([^)]*)%)"))
       assert.are.same(sources, sorted(modules["luafabric." .. name].sources))
       for _, source in ipairs(sources) do all[#all + 1] = source end
@@ -75,14 +75,15 @@ describe("the rockspec", function()
     assert.are.same(expected, actual)
   end)
 
-  it("asks for lua-cjson and argparse, and for libcurl and SQLite", function()
+  it("asks for lua-cjson and argparse, and for libcrypto, libcurl and SQLite", function()
     local rock = rockspec()
     local names = {}
     for index, text in ipairs(rock.dependencies) do names[index] = text:match("^%S+") end
     assert.are.same({ "lua", "lua-cjson", "argparse" }, names)
     local libraries = rock.external_dependencies
-    assert.are.same({ "3.0", "builtin", "curl", "sqlite3" }, { rock.rockspec_format,
-      rock.build.type, libraries.CURL.library, libraries.SQLITE.library })
+    assert.are.same({ "3.0", "builtin", "crypto", "curl", "sqlite3" }, { rock.rockspec_format,
+      rock.build.type, libraries.CRYPTO.library, libraries.CURL.library,
+      libraries.SQLITE.library })
   end)
 end)
 

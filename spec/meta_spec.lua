@@ -13,6 +13,16 @@ local modules = {
       signals = function() return core.signals { "WINCH" } end,
     },
   },
+  crypto = {
+    sources = { "crypto" },
+    objects = {
+      certificate = function()
+        local made = require("spec.support.certificates").new()
+        made.remove()
+        return assert(require("luafabric.crypto").certificate(made.pem))
+      end,
+    },
+  },
   curl = {
     sources = { "curl" },
     objects = {

@@ -4,49 +4,16 @@
 -- as good as shuffled and lets a page be found again while the list changes.
 
 local answers = require "luafabric.emulator.answers"
+local base64 = require "luafabric.base64"
 local ids = require "luafabric.emulator.ids"
 local json = require "luafabric.json"
 
 local M = {}
 
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function base64(text)
-  local out = {}
-  for index = 1, #text, 3 do
-    local a, b, c = text:byte(index, index + 2)
-    local group = a * 65536 + (b or 0) * 256 + (c or 0)
-    for position = 3, 0, -1 do
-      local digit = math.floor(group / 64 ^ position) % 64
-      out[#out + 1] = ALPHABET:sub(digit + 1, digit + 1)
-    end
-    if not b then out[#out - 1] = "=" end
-    if not c then out[#out] = "=" end
-  end
-  return table.concat(out)
-end
-
-local function base64_decode(text)
-  local out, group, digits = {}, 0, 0
-  for character in text:gmatch("[%w+/]") do
-    group, digits = group * 64 + ALPHABET:find(character, 1, true) - 1, digits + 1
-    if digits == 4 then
-      out[#out + 1] = string.char(math.floor(group / 65536), math.floor(group / 256) % 256,
-        group % 256)
-      group, digits = 0, 0
-    end
-  end
-  if digits == 2 then out[#out + 1] = string.char(math.floor(group / 16)) end
-  if digits == 3 then
-    out[#out + 1] = string.char(math.floor(group / 1024), math.floor(group / 4) % 256)
-  end
-  return table.concat(out)
-end
-
 --- The token of the page after the entry with this id; 37 bytes, so that there is always a "=" to
 --- be percent-encoded.
 local function token_after(id)
-  return (base64("," .. id):gsub("=", "%%3D"))
+  return (base64.encode("," .. id):gsub("=", "%%3D"))
 end
 
 local function first_after(things, id)
@@ -90,7 +57,7 @@ function M.answer(service, route, context, things, expand, keep)
   local given = route.query.continuationtoken
   local index = 1
   if given and given ~= "" then
-    local id = given:find("^[%w+/]+==$") and base64_decode(given):match("^,(.*)$")
+    local id = given:find("^[%w+/]+==$") and base64.decode(given):match("^,(.*)$")
     if not ids.is_guid(id) then
       return answers.error(context, "InvalidParameter",
         { message = "The continuationToken is not one that this list gave" })
