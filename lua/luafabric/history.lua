@@ -44,6 +44,9 @@ M.attempt_transitions = {
 ---@field deadline number|nil     unix seconds
 ---@field on_deadline string|nil  "cancel" or "warn"
 ---@field max_concurrency integer|nil
+---@field submission string|nil   what follows a submission whose answer is lost, see workflow:run
+---@field exclusive boolean|nil   nobody else runs any of its notebooks
+---@field endpoint string|nil     the API that it talks to
 ---@field detached boolean|nil    nobody watches it any more
 ---@field cancelled { by: string, at: number, now: boolean|nil }|nil
 ---@field warnings { at: number, path: string|nil, message: string }[]
@@ -188,7 +191,7 @@ local function set_phase(state, step, phase)
 end
 
 local run_fields = { "run_id", "workflow", "file", "inputs", "timeout", "deadline", "on_deadline",
-  "max_concurrency" }
+  "max_concurrency", "submission", "exclusive", "endpoint" }
 
 local step_fields = { "path", "kind", "is_finally", "after", "notebook", "workspace", "may_fail",
   "priority", "place", "tolerate", "max_concurrency", "max_attempts" }
@@ -354,7 +357,7 @@ end
 ---@param event table
 function M.apply(state, event)
   local read = readers[event.type]
-  state.now = event.at
+  state.now, state.detached = event.at, nil -- who writes watches it
   if read then read(state, event) end
 end
 

@@ -117,41 +117,74 @@ local function begin(self, options, host)
   return limits.override(plan, options)
 end
 
-local function keep(self, plan, options)
+--- Where the events of a new run go; a store of runs has the first one already.
+---@return table|nil kept
+---@return boolean|luafabric.Error is_written  or the error
+local function keep(self, plan, options, started)
   local store = options.store
-  if not store then return require("luafabric.store.memory").new { keep = false } end
-  if not store.create_run then return store end
-  return store:create_run { run_id = plan.run_id, workflow = plan.name, key = options.key,
-    started_at = plan.started_at, file = self.path or self.file, inputs = plan.inputs }
+  if not store then return require("luafabric.store.memory").new { keep = false }, false end
+  if not store.create_run then return store, false end
+  local kept, err = store:create_run { run_id = plan.run_id, workflow = plan.name,
+    key = options.key, started_at = plan.started_at, file = self.path or self.file,
+    inputs = plan.inputs, events = { started } }
+  return kept, kept and true or err
+end
+
+--- Everything that the engine needs for a new run.
+local function start_anew(self, options, port, host)
+  local plan, found, err
+  plan, err = begin(self, options, host)
+  if not plan then return nil, err end
+  found, err = require("luafabric.engine.names").resolve(plan, port)
+  if not found then return nil, err end
+  local submission = options.submission or "reconcile"
+  local started = require("luafabric.engine.start_event").of(plan, { at = host.wall(),
+    submission = submission, exclusive = options.exclusive, endpoint = options.client.endpoint })
+  local kept, is_written = keep(self, plan, options, started)
+  if not kept then return nil, is_written end
+  return { plan = plan, store = kept, started = started, is_written = is_written,
+    submission = submission, exclusive = options.exclusive }
+end
+
+--- The same for one that is taken up again: it goes on as it was meant to, unless somebody says
+--- otherwise.
+local function start_again(self, options, port)
+  local taken, err = require("luafabric.workflow.taking_up").take_up(self, options, port)
+  if not taken then return nil, err end
+  local state, exclusive = taken.state, options.exclusive
+  if exclusive == nil then exclusive = state.exclusive end
+  return { plan = taken.plan, store = taken.kept, state = state, exclusive = exclusive,
+    submission = options.submission or state.submission }
+end
+
+--- Tells the caller that it can begin; an error of its function is the caller's, and the run can be
+--- taken up at once.
+local function hand_over(engine, options)
+  if not options.on_start then return end
+  local ok, problem = pcall(tasks.forbid_waiting, "the function given as on_start",
+    options.on_start, setmetatable({ engine = engine, state = engine.state }, Control))
+  if ok then return end
+  if engine.let_go then engine.let_go() end
+  error(problem, 0)
 end
 
 local function run(self, options)
   local _, loop = tasks.current()
   local port = require("luafabric.client.executor").new(options.client)
-  local plan, state, kept, err
+  local given, err
   if options.resume then
-    plan, state, kept = require("luafabric.workflow.taking_up").take_up(self, options)
-    if not plan then return nil, state end
+    given, err = start_again(self, options, port)
   else
-    plan, err = begin(self, options, loop.host)
-    if not plan then return nil, err end
-    local found
-    found, err = require("luafabric.engine.names").resolve(plan, port)
-    if not found then return nil, err end
-    kept, err = keep(self, plan, options)
-    if not kept then return nil, err end
+    given, err = start_anew(self, options, port, loop.host)
   end
-  local engine = require("luafabric.engine").new { plan = plan, port = port, loop = loop,
-    store = kept, state = state, on_event = options.on_event, key = fingerprint_key(),
-    all_exits = options.exit_values, submission = options.submission,
-    exclusive = options.exclusive }
-  if options.on_start then
-    tasks.forbid_waiting("the function given as on_start", options.on_start,
-      setmetatable({ engine = engine, state = engine.state }, Control))
-  end
-  local report = engine:run()
-  if kept.close then kept:close() end
-  return report
+  if not given then return nil, err end
+  local kept = given.store
+  given.port, given.loop, given.on_event = port, loop, options.on_event
+  given.key, given.all_exits = fingerprint_key(), options.exit_values
+  given.let_go = kept.close and function() kept:close() end
+  local engine = require("luafabric.engine").new(given)
+  hand_over(engine, options)
+  return engine:run()
 end
 
 --- Runs the workflow to its end: in the running task, or in a loop of its own.

@@ -1,9 +1,8 @@
 -- A process that ends anywhere: after every single event of a run it stops dead, and another one
 -- takes the run up from the store. What is seen in the end is what would have been seen without.
 
+local cut = require "spec.simulation.cut_run"
 local fabric = require "luafabric"
-local sqlite_store = require "luafabric.store.sqlite"
-local tasks = require "luafabric.tasks"
 
 local function new_lab()
   return fabric.lab { notebooks = {
@@ -31,33 +30,7 @@ local definition = fabric.workflow("nightly", function(flow)
   flow:finally("last", { notebook = "Last", parameters = { outcome = flow:outcome() } })
 end)
 
-local RUN_ID = "7f3a12"
-
---- A store whose process is gone after so many events: nothing is written any more.
-local function dying(store, after)
-  local count = 0
-  return setmetatable({ create_run = function(_, given)
-    local handle = assert(store:create_run(given))
-    local append = handle.append
-    function handle.append(self, events, intent)
-      if count >= after then error("the process has ended", 0) end
-      count = count + #events
-      return append(self, events, intent)
-    end
-    handle.close = nil
-    return handle
-  end }, { __index = store })
-end
-
---- Runs until the store's process is gone, in a loop that nobody goes on with.
-local function run_until_dead(lab, store)
-  local loop = tasks.new(lab.host)
-  local task = loop:spawn(function()
-    return definition:run { client = lab.client, store = store, run_id = RUN_ID }
-  end)
-  pcall(loop.run, loop, task)
-  lab.host.close() -- requests on their way are dropped, as the kernel would
-end
+local RUN_ID = cut.RUN_ID
 
 local function outcome_of(report)
   local seen = { run = report.outcome }
@@ -65,20 +38,9 @@ local function outcome_of(report)
   return seen
 end
 
---- What a process that takes the run up makes of it.
-local function resume(lab, store)
-  local client = fabric.client { credential = "token", host = function() return lab.host end }
-  return definition:run { client = client, store = store, resume = RUN_ID }
-end
-
-local function store_of(lab)
-  return assert(sqlite_store.open(":memory:", { synchronous = true,
-    now = function() return lab:now() end }))
-end
-
 local function whole_run()
   local lab = new_lab()
-  local store = store_of(lab)
+  local store = cut.store_of(lab)
   local report = assert(definition:run { client = lab.client, store = store, run_id = RUN_ID })
   return report, #assert(store:events(RUN_ID)), lab:started()
 end
@@ -95,10 +57,10 @@ describe("a run whose process ends", function()
   it("ends as it would have, wherever that happened, and no notebook runs twice", function()
     for after = 1, count - 1 do
       local lab = new_lab()
-      local store = store_of(lab)
-      run_until_dead(lab, dying(store, after))
+      local store = cut.store_of(lab)
+      cut.run_until_dead(lab, definition, { store = cut.dying(store, after) })
       lab.host.advance(60)
-      local report, err = resume(lab, store)
+      local report, err = cut.resume(lab, definition, store)
       assert(report, ("after %d events: %s"):format(after, tostring(err)))
       assert.same(outcome_of(expected), outcome_of(report), "after " .. after .. " events")
       assert.equal(started, lab:started(), "after " .. after .. " events")
@@ -109,30 +71,15 @@ describe("a run whose process ends", function()
 
   it("can be taken up again and again", function()
     local lab = new_lab()
-    local store = store_of(lab)
-    run_until_dead(lab, dying(store, 5))
+    local store = cut.store_of(lab)
+    cut.run_until_dead(lab, definition, { store = cut.dying(store, 5) })
     for _ = 1, 6 do
-      local again = setmetatable({ open_run = function(_, ...)
-        local handle, err = store:open_run(...)
-        if not handle then return nil, err end
-        local append, left = handle.append, 6
-        function handle.append(self, events, intent)
-          left = left - 1
-          if left < 0 then error("the process has ended", 0) end
-          return append(self, events, intent)
-        end
-        handle.close = nil
-        return handle
-      end }, { __index = store })
       lab.host.advance(40)
-      local client = fabric.client { credential = "token", host = function() return lab.host end }
-      pcall(function()
-        return definition:run { client = client, store = again, resume = RUN_ID }
-      end)
-      lab.host.close()
+      cut.run_until_dead(lab, definition, { store = cut.dying(store, 6), resume = RUN_ID,
+        client = cut.client_of(lab) })
     end
     lab.host.advance(40)
-    local report, err = resume(lab, store)
+    local report, err = cut.resume(lab, definition, store)
     if not report then assert.matches("has ended", tostring(err)) end
     assert.equal(started, lab:started())
   end)
@@ -147,18 +94,11 @@ describe("a run whose process ends", function()
       local ingest = flow:notebook("Ingest", { parameters = { key = key } })
       flow:notebook("Clean", { parameters = { path = ingest:exit() } })
     end)
-    local store = store_of(lab)
-    local loop = tasks.new(lab.host)
-    local task = loop:spawn(function()
-      return secretive:run { client = lab.client, store = dying(store, 9), run_id = RUN_ID,
-        inputs = { key = "s3cr3t" } }
-    end)
-    pcall(loop.run, loop, task)
-    lab.host.close()
-    lab.host.advance(60)
-    local client = fabric.client { credential = "token", host = function() return lab.host end }
-    local report = assert(secretive:run { client = client, store = store, resume = RUN_ID,
+    local store = cut.store_of(lab)
+    cut.run_until_dead(lab, secretive, { store = cut.dying(store, 9),
       inputs = { key = "s3cr3t" } })
+    lab.host.advance(60)
+    local report = assert(cut.resume(lab, secretive, store, { inputs = { key = "s3cr3t" } }))
     assert.equal("succeeded", report.steps.Ingest.outcome)
     assert.equal("rejected", report.steps.Clean.outcome)
     assert.equal(0, lab:started("Sales/Clean"))
@@ -166,8 +106,8 @@ describe("a run whose process ends", function()
 
   it("is not taken up with another workflow", function()
     local lab = new_lab()
-    local store = store_of(lab)
-    run_until_dead(lab, dying(store, 12))
+    local store = cut.store_of(lab)
+    cut.run_until_dead(lab, definition, { store = cut.dying(store, 12) })
     local other = fabric.workflow("nightly", function(flow)
       flow:defaults { workspace = "Sales" }
       flow:notebook("ingest", { notebook = "Ingest" })
@@ -183,9 +123,9 @@ describe("a run whose process ends", function()
 
   it("is not taken up twice, nor when it is over", function()
     local lab = new_lab()
-    local store = store_of(lab)
+    local store = cut.store_of(lab)
     assert(definition:run { client = lab.client, store = store, run_id = RUN_ID })
-    local report, err = resume(lab, store)
+    local report, err = cut.resume(lab, definition, store)
     assert.is_nil(report)
     assert.equal("run 7f3a12 has ended: succeeded", err.message)
     report, err = definition:run { client = lab.client, store = store, resume = "nosuch" }

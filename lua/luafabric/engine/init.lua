@@ -12,7 +12,6 @@ local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
 local resume = require "luafabric.engine.resume"
 local slots = require "luafabric.engine.slots"
-local start_event = require "luafabric.engine.start_event"
 local stopping = require "luafabric.engine.stopping"
 local tasks = require "luafabric.tasks"
 local timers = require "luafabric.engine.timers"
@@ -244,6 +243,7 @@ local function tidy(self)
   for _, unit in pairs(self.units) do units.let_go(unit) end
   journal.close(self)
   if self.leave_watcher then self.leave_watcher() end
+  if self.let_go then self.let_go() end
 end
 
 --- The task that runs this may be cancelled, or raise.
@@ -268,11 +268,18 @@ local function finish(self)
   return self.state
 end
 
+--- The first event of a run; a store that knows runs got it together with the run.
+local function begin_history(self)
+  if not self.is_written then return self:record(self.started) end
+  history.apply(self.state, self.started)
+  if self.on_event then self:tell(self.started) end
+end
+
 local function start(self)
   self.leave_watcher = self.port:attend()
   journal.open(self)
   if not self.resumed then
-    self:record(start_event.of(self.plan))
+    begin_history(self)
     for _, message in ipairs(self.plan.warnings or {}) do self:warn(nil, message) end
   end
   for index, step in ipairs(self.plan.order) do
@@ -283,13 +290,22 @@ local function start(self)
   begin_phase(self, self.plan.order)
 end
 
+--- Calls what does not wait. Where it raises the loop may end with this task, so that nobody else
+--- would tidy.
+local function protect_run(self, fn)
+  local ok, problem = pcall(fn, self)
+  if ok then return end
+  tidy(self)
+  error(problem, 0)
+end
+
 --- Runs a plan to its end; in a task of `loop`.
 ---@return luafabric.WorkflowRun
 function Engine:run()
   local watch = self.loop:spawn(guard, self, (tasks.current()))
-  start(self)
+  protect_run(self, start)
   while true do
-    advance(self)
+    protect_run(self, advance)
     if is_done(self) then
       local report = finish(self)
       watch:cancel()
@@ -303,14 +319,24 @@ Engine.cancel = stopping.cancel
 Engine.detach = stopping.detach
 Engine.watch_deadline = stopping.watch_deadline
 
+---@class luafabric.EngineOptions
+---@field plan table
+---@field port luafabric.Executor
+---@field store table
+---@field loop luafabric.Loop
+---@field started table|nil         of a new run: the event that begins it
+---@field is_written boolean|nil    the store has that event already
+---@field state luafabric.WorkflowRun|nil  of a run that is taken up again
+---@field on_event nil|fun(event: table, state: luafabric.WorkflowRun)
+---@field let_go nil|fun()          called when nothing is written any more, however the run ends
+---@field key string|nil            16 random bytes for the fingerprints of secrets
+---@field all_exits boolean|nil     reads the exit values that nothing in the workflow needs, too
+---@field submission "at_most_once"|"reconcile"|"at_least_once"|nil  what follows a submission
+---  whose fate is in doubt
+---@field exclusive boolean|nil     nobody else runs any of its notebooks
+
 --- An engine for one run of a plan.
----@param given { plan: table, port: luafabric.Executor, store: table, loop: luafabric.Loop,
----  on_event: nil|fun(event: table, state: luafabric.WorkflowRun), key: string|nil,
----  state: luafabric.WorkflowRun|nil, all_exits: boolean|nil,
----  submission: "at_most_once"|"reconcile"|"at_least_once"|nil, exclusive: boolean|nil }
----  state: of a run that is taken up again; key: 16 random bytes for the fingerprints of secrets;
----  all_exits: reads the exit values that nothing in the workflow needs, too; submission: what
----  follows a submission whose fate is in doubt; exclusive: nobody else runs any of its notebooks
+---@param given luafabric.EngineOptions
 ---@return luafabric.Engine
 function M.new(given)
   local loop = given.loop
@@ -319,7 +345,8 @@ function M.new(given)
     submission = given.submission or "reconcile", exclusive = given.exclusive,
     loop = loop, host = loop.host, random = loop.host.random, wake = loop:condition(),
     stored = loop:condition(), state = given.state or history.new(),
-    resumed = given.state ~= nil, masks = masks.new(given.key),
+    resumed = given.state ~= nil, started = given.started, is_written = given.is_written,
+    let_go = given.let_go, masks = masks.new(given.key),
     timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,

@@ -12,33 +12,44 @@ local M = {}
 
 -- ---- is it the same workflow? ----
 
-local function shape(step)
-  return step.kind .. " after " .. table.concat(step.after, ", ")
+--- What makes a step the step it is, and what has become of it where it is another.
+local function difference(now, before)
+  if now.path ~= before.path then
+    return ("step %s stands where %s was"):format(now.path, before.path)
+  end
+  local after, was_after = table.concat(now.after, ", "), table.concat(before.after, ", ")
+  if now.kind ~= before.kind or after ~= was_after or now.is_finally ~= before.is_finally then
+    return "step " .. now.path .. " is another"
+  end
+  for _, name in ipairs { "notebook", "workspace" } do
+    if now[name] ~= before[name] then
+      return ("the %s of step %s is %s, and was %s"):format(name, now.path, tostring(now[name]),
+        tostring(before[name]))
+    end
+  end
 end
 
 --- Whether a plan is that of the run: the same steps, in the same order.
 ---@param plan table
----@param state luafabric.WorkflowRun
+---@param started table  the event that began it
 ---@return boolean|nil same
 ---@return luafabric.Error|nil err
-function M.check(plan, state)
-  local declared = start_event.of(plan).steps
+function M.check(plan, started)
+  local declared = start_event.steps(plan)
   local function changed(what)
     return nil, errors.new { kind = "usage", message = ("%s is not the workflow that run %s was "
       .. "started with: %s. Undo the change, or start a new run"):format(plan.file or plan.name,
-      state.run_id, what) }
+      started.run_id, what) }
   end
-  if plan.name ~= state.workflow then
-    return changed(("it is named %s, and was %s"):format(plan.name, state.workflow))
+  if plan.name ~= started.workflow then
+    return changed(("it is named %s, and was %s"):format(plan.name, started.workflow))
   end
-  for index = 1, math.max(#declared, #state.top) do
-    local now, before = declared[index], state.top[index]
+  for index = 1, math.max(#declared, #started.steps) do
+    local now, before = declared[index], started.steps[index]
     if not before then return changed("step " .. now.path .. " is new") end
     if not now then return changed("step " .. before.path .. " is gone") end
-    if now.path ~= before.path then
-      return changed(("step %s stands where %s was"):format(now.path, before.path))
-    end
-    if shape(now) ~= shape(before) then return changed("step " .. now.path .. " is another") end
+    local what = difference(now, before)
+    if what then return changed(what) end
   end
   return true
 end

@@ -1,6 +1,7 @@
 --- The event that begins a run: what is to be done, so that a run can be shown from its history
 --- alone. Pure.
 
+local json = require "luafabric.json"
 local reference = require "luafabric.workflow.reference"
 
 local M = {}
@@ -15,7 +16,7 @@ end
 local function names_of(steps)
   local names = {}
   for index, step in ipairs(steps) do names[index] = step.name end
-  return names
+  return json.array(names) -- an empty one is a list in every document
 end
 
 local function describe(step)
@@ -30,17 +31,29 @@ local function describe(step)
   }
 end
 
---- The event of a plan.
+--- The steps of a plan as they are written down.
 ---@param plan table
----@return table
-function M.of(plan)
+---@return table[]
+function M.steps(plan)
   local steps = {}
   for _, list in ipairs { plan.order, plan.finally } do
     for _, step in ipairs(list) do steps[#steps + 1] = describe(step) end
   end
-  return { type = "run_started", run_id = plan.run_id, workflow = plan.name, file = plan.file,
+  return steps
+end
+
+--- The event of a plan.
+---@param plan table
+---@param about { at: number, submission: string|nil, exclusive: boolean|nil,
+---  endpoint: string|nil }  at: unix seconds; the rest: how the run is run, see the history
+---@return table
+function M.of(plan, about)
+  return { type = "run_started", at = about.at, run_id = plan.run_id, workflow = plan.name,
+    file = plan.file,
     inputs = plan.inputs, timeout = plan.timeout, deadline = plan.deadline,
-    on_deadline = plan.on_deadline, max_concurrency = plan.max_concurrency, steps = steps }
+    on_deadline = plan.on_deadline, max_concurrency = plan.max_concurrency,
+    submission = about.submission, exclusive = about.exclusive, endpoint = about.endpoint,
+    steps = M.steps(plan) }
 end
 
 return M

@@ -12,12 +12,6 @@ local unpack = table.unpack or unpack
 local of_the_unit = { ERROR = true, CONSTRAINT = true, MISMATCH = true, MISUSE = true, RANGE = true,
   TOOBIG = true, AUTH = true }
 
----@param db luafabric.SqliteDatabase
----@return table writer
-function M.new(db)
-  return setmetatable({ db = db, last = 0 }, Direct)
-end
-
 local function run(db, statement)
   local count = statement.n or #statement - 1
   local changes, message, code = db:exec(statement[1], unpack(statement, 2, count + 1))
@@ -29,7 +23,13 @@ local function run(db, statement)
   return true
 end
 
-local function transact(db, unit)
+--- Commits a unit at once.
+---@param db luafabric.SqliteDatabase
+---@param unit table[]
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|nil code  SQLite's
+function M.transact(db, unit)
   local ok, message, code = db:exec "begin immediate"
   if not ok then return nil, message, code end
   for _, statement in ipairs(unit) do
@@ -44,7 +44,7 @@ end
 
 function Direct:append(unit)
   if self.stopped then return nil, self.stopped.message, self.stopped.code end
-  local ok, message, code = transact(self.db, unit)
+  local ok, message, code = M.transact(self.db, unit)
   if not ok and not of_the_unit[code:match("^[^_]+")] then
     self.stopped = { message = message, code = code }
     return nil, message, code
@@ -73,5 +73,11 @@ function Direct:fd()
 end
 
 function Direct:close() end
+
+---@param db luafabric.SqliteDatabase
+---@return table writer
+function M.new(db)
+  return setmetatable({ db = db, last = 0 }, Direct)
+end
 
 return M

@@ -2,6 +2,7 @@
 --- once, since nothing else can be done before it is known.
 
 local codec = require "luafabric.store.event_codec"
+local direct = require "luafabric.store.sqlite_direct"
 local errors = require "luafabric.errors"
 local json = require "luafabric.json"
 local messages = require "luafabric.store.sqlite_messages"
@@ -9,6 +10,10 @@ local owners = require "luafabric.store.owner"
 local run_module = require "luafabric.store.sqlite_run"
 
 local M = {}
+
+local INSERT_RUN = [[insert into runs (run_id, workflow, key, state, started_at, owner, fence,
+  lease_until, file, script_hash, inputs, parent)
+  values (?1, ?2, ?3, 'running', ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)]]
 
 ---@return luafabric.Error
 function M.no_such_run(store, run_id)
@@ -36,7 +41,7 @@ local function duplicate(store, given)
 end
 
 local function encoded_inputs(given)
-  if given.inputs == nil then return nil end
+  if given.inputs == nil then return json.null end
   local text, message = codec.encode(given.inputs)
   if not text then error("create_run: inputs: " .. message, 3) end
   return text
@@ -51,6 +56,8 @@ end
 ---@field script_hash string|nil
 ---@field inputs any
 ---@field parent string|nil       the run that this one repairs
+---@field events table[]|nil      its first events, in the same commit: a run whose process ends
+---  right here can be taken up like any other, and its key is nobody's for ever
 
 --- Puts a new run into the store, and takes it. A key with an unfinished run is an error with
 --- store_code "duplicate", and that run is the error's `run`.
@@ -61,14 +68,16 @@ end
 function M.create_run(store, given)
   local now = store.now()
   local till = now + store.lease
-  local ok, message, code = store.db:exec([[insert into runs (run_id, workflow, key, state,
-    started_at, owner, fence, lease_until, file, script_hash, inputs, parent)
-    values (?1, ?2, ?3, 'running', ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)]], given.run_id,
-    given.workflow, given.key, given.started_at or now, store.owner, till, given.file,
-    given.script_hash, encoded_inputs(given), given.parent)
-  if ok then
-    return run_module.new(store, { run_id = given.run_id, fence = 1, lease_until = till })
-  end
+  local null = json.null
+  local run = run_module.new(store, { run_id = given.run_id, fence = 1, lease_until = till })
+  local unit = { { INSERT_RUN, given.run_id, given.workflow, given.key or null,
+    given.started_at or now, store.owner, till, given.file or null, given.script_hash or null,
+    encoded_inputs(given), given.parent or null } }
+  local ok, message, code, err
+  ok, err = run_module.add_events(run, given.events or {}, unit)
+  if not ok then return nil, err end
+  ok, message, code = direct.transact(store.db, unit)
+  if ok then return run end
   if message:find("runs.key", 1, true) then return nil, duplicate(store, given) end
   if message:find("runs.run_id", 1, true) then
     return nil, errors.new { kind = "usage",

@@ -101,6 +101,20 @@ local function add_event(run, event, unit)
   return true
 end
 
+--- Adds events, in order, to a unit.
+---@param run luafabric.StoredRun
+---@param events table[]
+---@param unit table[]
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+function M.add_events(run, events, unit)
+  for _, event in ipairs(events) do
+    local ok, err = add_event(run, event, unit)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
 local function add_intent(run, intent, unit)
   local now = run.store.now()
   unit[#unit + 1] = { EXPIRE_INTENT, intent.notebook, now }
@@ -124,10 +138,8 @@ end
 function Run:append(events, intent)
   local unit = {}
   if intent then add_intent(self, intent, unit) end
-  for _, event in ipairs(events) do
-    local ok, err = add_event(self, event, unit)
-    if not ok then return nil, err end
-  end
+  local ok, err = M.add_events(self, events, unit)
+  if not ok then return nil, err end
   if #events == 0 then
     unit[#unit + 1] = { HOLD, self.run_id, self.fence, self.lease_until, changes = 1 }
   end

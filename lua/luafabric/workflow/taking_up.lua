@@ -29,23 +29,30 @@ end
 ---@param store luafabric.SqliteStore
 ---@param run_id string
 ---@return luafabric.WorkflowRun|nil state
----@return luafabric.Error|nil err
+---@return table|luafabric.Error started  the event that began it; or the error
 function M.fold(store, run_id)
   local events, err = store:events(run_id)
   if not events then return nil, err end
   local state = history.new()
   for _, event in ipairs(events) do history.apply(state, event) end
-  state.detached = nil
-  if state.started_at then return state end
-  return nil, errors.new { kind = "usage",
-    message = ("run %s was cut off before it began: start it anew"):format(run_id) }
+  return state, events[1]
+end
+
+--- Its jobs are known there, and nowhere else.
+local function check_endpoint(state, client)
+  if not state.endpoint or state.endpoint == client.endpoint then return true end
+  return nil, errors.new { kind = "usage", message = ("run %s was started at %s, and this client "
+    .. "talks to %s: give that endpoint, or start a new run"):format(state.run_id, state.endpoint,
+    client.endpoint) }
 end
 
 --- The plan that a run was started with, its limits included.
 local function plan_again(definition, options, run_id)
-  local state, err = M.fold(options.store, run_id)
-  if not state then return nil, err end
-  local inputs
+  local state, started = M.fold(options.store, run_id)
+  if not state then return nil, started end
+  local inputs, same, err
+  same, err = check_endpoint(state, options.client)
+  if not same then return nil, err end
   inputs, err = inputs_again(state, options.inputs)
   if not inputs then return nil, err end
   local plan
@@ -54,19 +61,20 @@ local function plan_again(definition, options, run_id)
   for _, name in ipairs(kept_limits) do plan[name] = state[name] end
   plan, err = limits.override(plan, options)
   if not plan then return nil, err end
-  local same
-  same, err = require("luafabric.engine.resume").check(plan, state)
+  same, err = require("luafabric.engine.resume").check(plan, started)
   if not same then return nil, err end
   return plan, state
 end
 
---- Takes a run of the store, and finds where it was.
+--- Takes a run of the store, and finds where it was and what it still has to submit.
 ---@param definition luafabric.Definition
----@param options luafabric.WorkflowRunOptions  store, resume, inputs; and the limits given anew
----@return luafabric.workflow.Plan|nil plan
----@return luafabric.WorkflowRun|luafabric.Error state  or the error
----@return luafabric.StoredRun|nil kept  the caller's to close
-function M.take_up(definition, options)
+---@param options luafabric.WorkflowRunOptions  store, resume, client, inputs; and the limits given
+---  anew
+---@param port luafabric.Executor
+---@return { plan: luafabric.workflow.Plan, state: luafabric.WorkflowRun,
+---  kept: luafabric.StoredRun }|nil taken  kept: the caller's to close
+---@return luafabric.Error|nil err
+function M.take_up(definition, options, port)
   local store = options.store
   local row, err = store:find(options.resume)
   if not row then return nil, err end
@@ -75,9 +83,11 @@ function M.take_up(definition, options)
   kept, err = store:open_run(row.run_id)
   if not kept then return nil, err end
   local plan, state = plan_again(definition, options, row.run_id)
-  if plan then return plan, state, kept end
+  local found
+  if plan then found, err = require("luafabric.engine.names").resolve(plan, port, state) end
+  if found then return { plan = plan, state = state, kept = kept } end
   kept:close()
-  return nil, state
+  return nil, plan and err or state
 end
 
 return M
