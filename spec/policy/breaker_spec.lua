@@ -51,6 +51,12 @@ describe("a breaker", function()
     assert.is_true(pauses[8] <= 60)
   end)
 
+  it("learns nothing new from the failures of what was on its way when it opened", function()
+    fail(breaker, 10, 0)
+    for _ = 1, 5 do breaker:answered(reset, 1, function() return 0.999999 end) end
+    assert.is_true(breaker:ask(1, true) <= 5)
+  end)
+
   it("lets everything through again after one answer, whatever it says", function()
     for _, status in ipairs { 200, 401, 404, 429 } do
       fail(breaker, 10, 0)

@@ -153,6 +153,45 @@ describe("a governor", function()
     assert.equal(76, governor:ask(urgent, 76))
   end)
 
+  it("keeps apart the windows of quotas that begin at different times", function()
+    local governor = governor_module.new()
+    local submits, polls = new_server(60, { submit = 50 }), new_server(85, { poll = 50 })
+    for minute = 0, 9 do
+      local from = 60 * minute + 5
+      send_until(governor, submits, "submit", from, from + 30)
+      send_until(governor, polls, "poll", from + 30, from + 59)
+    end
+    assert.equal(1, submits.refused)
+    assert.equal(1, polls.refused)
+  end)
+
+  it("does not count against a window what was withdrawn from the one before", function()
+    local governor, server = governor_module.new(), new_server(60, { submit = 50 })
+    send_until(governor, server, "submit", 0, 100)
+    local late = {}
+    for index = 1, 5 do
+      late[index] = governor:ticket("submit")
+      assert.equal(121, governor:ask(late[index], 121))
+      governor:sent(late[index], 121)
+    end
+    assert.equal(40, #send_until(governor, server, "submit", 122, 125) - 5)
+    for _, ticket in ipairs(late) do
+      assert.is_true(ticket.entry.at < 180)
+    end
+    send_until(governor, server, "submit", 181, 185)
+    for _, ticket in ipairs(late) do governor:withdrawn(ticket) end
+    send_until(governor, server, "submit", 186, 239)
+    assert.equal(1, server.refused)
+    assert.equal(50, server.passed("submit", 2))
+  end)
+
+  it("forgets those whose tasks were ended before an answer came", function()
+    local governor, server = governor_module.new(), new_server(60, { submit = 50, poll = 50 })
+    for _ = 1, 500 do governor:sent(governor:ticket("poll"), 1) end
+    send_until(governor, server, "submit", 300, 310)
+    assert.equal(50, #send_until(governor, server, "poll", 311, 359.9))
+  end)
+
   it("waits as long as a 429 says that belongs to no window, and learns none from it", function()
     local governor = governor_module.new()
     local ticket = governor:ticket("submit")
@@ -250,5 +289,80 @@ describe("who waits for a governor", function()
   it("starts afresh when the clock is another one", function()
     assert.equal(60, governor:ask(governor:ticket("submit"), 50))
     assert.equal(3, governor:ask(governor:ticket("submit"), 3))
+  end)
+end)
+
+describe("governors of two processes with one identity", function()
+  local one, two
+
+  --- Sends through one, and the other hears of it.
+  local function send(from, to, class, now)
+    local ticket = from:ticket(class)
+    if from:ask(ticket, now) > now then
+      from:forget(ticket)
+      return nil
+    end
+    from:sent(ticket, now)
+    to:heard({ kind = "sent", class = class, of = ticket }, now)
+    return ticket
+  end
+
+  local function answer(from, to, ticket, said, now)
+    local till, is_window = from:answered(ticket, said, now)
+    if not till then return end
+    to:heard({ kind = "limited", class = ticket.class, of = ticket, till = till,
+      is_window = is_window }, now)
+  end
+
+  before_each(function()
+    one, two = governor_module.new(), governor_module.new()
+  end)
+
+  it("use a quota together, and both know a 429 that one of them got", function()
+    local server, now, sent = new_server(60, { submit = 50 }), 3, 0
+    while now < 600 do
+      for index = 1, 2 do
+        local from, to = index == 1 and one or two, index == 1 and two or one
+        local ticket = send(from, to, "submit", now)
+        if ticket then
+          sent = sent + 1
+          answer(from, to, ticket, server.ask("submit", now), now)
+        end
+      end
+      now = now + 0.25
+    end
+    assert.equal(1, server.refused)
+    assert.equal(1 + 10 * 50, sent)
+  end)
+
+  it("get back what one of them did not send after all", function()
+    local server = new_server(60, { submit = 50 })
+    send_until(one, server, "submit", 0, 10)
+    two:recall(one:known(0), 0)
+    local last
+    for _ = 1, 50 do last = assert(send(one, two, "submit", 70)) end
+    assert.is_nil(send(two, one, "submit", 71))
+    one:withdrawn(last)
+    two:heard({ kind = "withdrawn", class = "submit", of = last }, 71)
+    assert.is_table(send(two, one, "submit", 72))
+    assert.is_nil(send(two, one, "submit", 72))
+  end)
+
+  it("hand on what was learnt to one that comes later, whose clock is another", function()
+    local server = new_server(60, { submit = 20 })
+    send_until(one, server, "submit", 0, 130)
+    local late = governor_module.new()
+    late:recall(one:known(1e6), 1e6 - 7)
+    local before = server.refused
+    local shifted = { ask = function(class, now) return server.ask(class, now - 7) end }
+    send_until(late, shifted, "submit", 187, 186 + 60)
+    assert.equal(before, server.refused)
+    assert.equal(20, server.passed("submit", 2))
+  end)
+
+  it("take no harm from news that they do not know", function()
+    one:heard({ kind = "sent", class = "dance", of = 1 }, 5)
+    one:heard({ kind = "limited", class = "submit", of = 2, till = 60, is_window = true }, 5)
+    assert.equal(60, one:ask(one:ticket("submit"), 6))
   end)
 end)

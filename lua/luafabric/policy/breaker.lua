@@ -62,7 +62,7 @@ end
 ---@return boolean changed  it opened or closed
 function Breaker:answered(completion, now, random)
   local failed = M.is_failure(completion)
-  local was_open = self.probe_at ~= nil
+  local was_open, was_asked = self.probe_at ~= nil, self.probing_since ~= nil
   self.probing_since = nil
   if failed == nil then return false end
   if not failed then
@@ -70,7 +70,8 @@ function Breaker:answered(completion, now, random)
     return was_open
   end
   self.failures = self.failures + 1
-  if self.failures < M.FAILURES then return false end
+  -- Those that were on their way when it opened say nothing new.
+  if self.failures < M.FAILURES or was_open and not was_asked then return false end
   self.pause = self.pause and math.min(LONGEST, self.pause * 2) or FIRST
   self.probe_at = now + self.pause * (0.5 + random() / 2)
   return not was_open
