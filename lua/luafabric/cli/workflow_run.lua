@@ -157,10 +157,14 @@ local function raised(terminal, interrupt, job, err)
   end
   interrupt.print_above = nil
   interrupt:say_what_is_left()
-  local failure = errors.new { kind = "raised", message = "internal error: " .. message }
+  -- What the store says is nobody's mistake. A run that was taken over goes on, elsewhere.
+  local store_code = errors.is(err) and err.store_code
+  local failure = store_code and err
+    or errors.new { kind = "raised", message = "internal error: " .. message }
   terminal:tell("luafabric: " .. terminal_module.one_line(failure.message))
+  local code = store_code == "fenced" and exit_codes.detached or interrupt:code_of_mistake()
   return results.finish(terminal, interrupt.control.state, { reports = job.reports,
-    code = interrupt:code_of_mistake(), error = failure, is_gone = interrupt.is_local })
+    code = code, error = failure, is_gone = interrupt.is_local })
 end
 
 --- How the command ends after what `run_worker` gave.
