@@ -126,6 +126,7 @@ build = {
     ["luafabric.cli.workflow_interrupt"] = "lua/luafabric/cli/workflow_interrupt.lua",
     ["luafabric.cli.workflow_output"] = "lua/luafabric/cli/workflow_output.lua",
     ["luafabric.cli.workflow_plan"] = "lua/luafabric/cli/workflow_plan.lua",
+    ["luafabric.cli.workflow_repair"] = "lua/luafabric/cli/workflow_repair.lua",
     ["luafabric.cli.workflow_reports"] = "lua/luafabric/cli/workflow_reports.lua",
     ["luafabric.cli.workflow_results"] = "lua/luafabric/cli/workflow_results.lua",
     ["luafabric.cli.workflow_run"] = "lua/luafabric/cli/workflow_run.lua",
