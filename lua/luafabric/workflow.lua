@@ -6,6 +6,7 @@ local core = require "luafabric.core"
 local duration = require "luafabric.duration"
 local limits = require "luafabric.workflow.limits"
 local nearest = require "luafabric.nearest"
+local repairing = require "luafabric.workflow.repairing"
 local tasks = require "luafabric.tasks"
 
 local M = {}
@@ -20,7 +21,8 @@ local RUN_ID_BYTES = 6
 
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
   run_id = true, plan = true, exit_values = true, timeout = true, deadline = true,
-  max_concurrency = true, submission = true, exclusive = true, resume = true, key = true }
+  max_concurrency = true, submission = true, exclusive = true, resume = true, key = true,
+  repair = true, only = true }
 
 local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 
@@ -33,6 +35,10 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---  one run; default: nowhere, the report is all
 ---@field key? string                  at most one unfinished run of the store has it
 ---@field resume? string               id, or its beginning, of a run of the store that was cut off
+---@field repair? string               id, or its beginning, of a run of the store that has ended:
+---  what succeeded in it is kept, the rest runs. A run without anything to repair is given back
+---@field only? string[]               of a repair: paths of steps and items; those alone run, and
+---  what depends on them
 ---@field run_id? string               default 12 random hex digits
 ---@field plan? table                  of `definition:plan`, instead of inputs and run_id
 ---@field exit_values? boolean         true: of all steps; else of those that something needs
@@ -85,8 +91,14 @@ local function check_options(options)
   if run_id ~= nil and (type(run_id) ~= "string" or not run_id:find("^[%w_.-]+$")) then
     error("workflow:run: run_id: expected letters and digits", 3)
   end
-  if options.resume ~= nil and not (store and store.open_run) then
-    error("workflow:run: resume: needs the store of the run (luafabric.store.sqlite)", 3)
+  for _, name in ipairs { "resume", "repair" } do
+    if options[name] ~= nil and not (store and store.open_run) then
+      error(("workflow:run: %s: needs the store of the run (luafabric.store.sqlite)"):format(name),
+        3)
+    end
+  end
+  if options.only ~= nil and (type(options.only) ~= "table" or not options.repair) then
+    error("workflow:run: only: expected a list of paths, beside repair", 3)
   end
   local most = options.max_concurrency
   if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
@@ -101,13 +113,21 @@ local function check_options(options)
   if options.timeout ~= nil then duration.check(options.timeout, "workflow:run: timeout", 3) end
 end
 
-local function fingerprint_key()
+-- Two runs of one store can be compared as long as its key is known.
+local keys = setmetatable({}, { __mode = "k" })
+
+local function fingerprint_key(store)
+  local file = store and (store.db or store)
+  if file and keys[file] then return keys[file] end
   local hex = core.random_hex(16)
-  return (hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end))
+  local key = hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
+  if file then keys[file] = key end
+  return key
 end
 
---- A new run: its plan, and where its events go.
+--- A new run: its plan, and of a repair what it keeps.
 local function begin(self, options, host)
+  if options.repair then return repairing.begin(self, options, host.wall()) end
   local plan, err = options.plan, nil
   if not plan then
     plan, err = self:plan { inputs = options.inputs, started_at = host.wall(),
@@ -126,16 +146,15 @@ local function keep(self, plan, options, started)
   if not store.create_run then return store, false end
   local kept, err = store:create_run { run_id = plan.run_id, workflow = plan.name,
     key = options.key, started_at = plan.started_at, file = self.path or self.file,
-    inputs = plan.inputs, events = { started } }
+    inputs = plan.inputs, parent = plan.parent, events = { started } }
   return kept, kept and true or err
 end
 
 --- Everything that the engine needs for a new run.
 local function start_anew(self, options, port, host)
-  local plan, found, err
-  plan, err = begin(self, options, host)
-  if not plan then return nil, err end
-  found, err = require("luafabric.engine.names").resolve(plan, port)
+  local plan, earlier = begin(self, options, host)
+  if not plan then return nil, earlier end
+  local found, err = require("luafabric.engine.names").resolve(plan, port)
   if not found then return nil, err end
   local submission = options.submission or "reconcile"
   local started = require("luafabric.engine.start_event").of(plan, { at = host.wall(),
@@ -143,7 +162,20 @@ local function start_anew(self, options, port, host)
   local kept, is_written = keep(self, plan, options, started)
   if not kept then return nil, is_written end
   return { plan = plan, store = kept, started = started, is_written = is_written,
-    submission = submission, exclusive = options.exclusive }
+    submission = submission, exclusive = options.exclusive, earlier = earlier }
+end
+
+--- The same for a repair: it is run as the repaired run was, unless somebody says otherwise. Where
+--- nothing is to be repaired, the run itself.
+local function start_repair(self, options, port, host)
+  local row, state = repairing.find(options.store, options.repair)
+  if not row then return nil, state end
+  if repairing.is_whole(state, options) then return { whole = state } end
+  local given = {}
+  for name, value in pairs(options) do given[name] = value end
+  given.key, given.submission = options.key or row.key, options.submission or state.submission
+  if given.exclusive == nil then given.exclusive = state.exclusive end
+  return start_anew(self, given, port, host)
 end
 
 --- The same for one that is taken up again: it goes on as it was meant to, unless somebody says
@@ -151,10 +183,15 @@ end
 local function start_again(self, options, port)
   local taken, err = require("luafabric.workflow.taking_up").take_up(self, options, port)
   if not taken then return nil, err end
-  local state, exclusive = taken.state, options.exclusive
+  local state, exclusive, earlier = taken.state, options.exclusive, nil
+  if state.parent then
+    earlier, err = repairing.again(options.store, state)
+    if not earlier then taken.kept:close() end
+    if not earlier then return nil, err end
+  end
   if exclusive == nil then exclusive = state.exclusive end
   return { plan = taken.plan, store = taken.kept, state = state, exclusive = exclusive,
-    submission = options.submission or state.submission }
+    submission = options.submission or state.submission, earlier = earlier }
 end
 
 --- Tells the caller that it can begin; an error of its function is the caller's, and the run can be
@@ -174,13 +211,16 @@ local function run(self, options)
   local given, err
   if options.resume then
     given, err = start_again(self, options, port)
+  elseif options.repair then
+    given, err = start_repair(self, options, port, loop.host)
   else
     given, err = start_anew(self, options, port, loop.host)
   end
   if not given then return nil, err end
+  if given.whole then return given.whole end
   local kept = given.store
   given.port, given.loop, given.on_event = port, loop, options.on_event
-  given.key, given.all_exits = fingerprint_key(), options.exit_values
+  given.key, given.all_exits = fingerprint_key(options.store), options.exit_values
   given.let_go = kept.close and function() kept:close() end
   local engine = require("luafabric.engine").new(given)
   hand_over(engine, options)

@@ -9,6 +9,7 @@ local connection_module = require "luafabric.cli.connection"
 local exit_codes = require "luafabric.cli.exit_codes"
 local interrupt_module = require "luafabric.cli.workflow_interrupt"
 local output = require "luafabric.cli.workflow_output"
+local repair = require "luafabric.cli.workflow_repair"
 local results = require "luafabric.cli.workflow_results"
 local screen_module = require "luafabric.cli.workflow_screen"
 local terminal_module = require "luafabric.cli.terminal"
@@ -84,6 +85,7 @@ local function prepare(options, job)
   local limits, err = read_limits(options)
   if not limits then return nil, err end
   job.limits, job.reports = limits, reports
+  if options.repair then return repair.prepare(options, job) end
   job.store, err = store_option.open(options)
   if err then return nil, err end
   if options.resume then return prepare_again(options, job) end
@@ -121,6 +123,7 @@ local function work(job, terminal, connection, interrupt, screen)
   local state
   state, err = job.definition:run {
     plan = job.plan, resume = job.resume, inputs = job.inputs, store = job.store,
+    repair = job.repair, only = job.only,
     client = client,
     timeout = job.limits.timeout, deadline = job.limits.deadline,
     max_concurrency = job.limits.max_concurrency,
@@ -137,7 +140,8 @@ local function work(job, terminal, connection, interrupt, screen)
   screen:finish(terminal.json or terminal.jsonl or not core.isatty(1))
   if not state then return results.failure(terminal, job.known, err) end
   if not state.detached then
-    return results.finish(terminal, state, { reports = job.reports })
+    return results.finish(terminal, state, { reports = job.reports,
+      next = repair.command(job.store, state, job.options) })
   end
   -- A summary on the same screen lists them, too.
   interrupt:say_what_is_left(not terminal.json and not terminal.jsonl
@@ -180,6 +184,7 @@ local function conclude(terminal, interrupt, job, decision)
 end
 
 local function run_job(job, options, terminal)
+  job.options = options
   local connection = connection_module.new(options, interrupt_module.signals)
   local mode = screen_module.mode(terminal, core.isatty, os.getenv("TERM"))
   local given = { on_interrupt = options.on_interrupt, local_dir = options.local_dir,
@@ -225,6 +230,7 @@ function M.run(options, terminal)
   local job = { known = { file = options.file } }
   local ready, err = prepare(options, job)
   if not ready then return results.failure(terminal, job.known, err) end
+  if job.whole then return repair.nothing(job, terminal) end
   return run_job(job, options, terminal)
 end
 
