@@ -127,15 +127,17 @@ function M.resolve(engine, unit, run, doubt)
     run.error = unknown_error(engine, unit, run, doubt, verdict, problem)
     return "unknown"
   end
+  if verdict.verdict == "adopt" then engine.port:claim(run, verdict.job_id) end
   doubt.intent:close()
   if verdict.verdict == "not_started" then
     return "not_started", not_started_error(engine, run, doubt)
   end
-  engine.port:adopt(run, verdict.job_id, doubt.sent_at)
-  local ticket = engine:record { type = "attempt_adopted", path = unit.path, job_id = run.job_id,
-    attempt = number_of(engine, unit), how = verdict.how }
+  local ticket = engine:record { type = "attempt_adopted", path = unit.path,
+    job_id = verdict.job_id, attempt = number_of(engine, unit), how = verdict.how }
   local durable, err = journal.await(engine, ticket)
   if not durable then error(err, 0) end
+  -- Only now: a run that is over says so at once, and must be the unit's by then.
+  engine.port:adopt(run, verdict.job_id, doubt.sent_at)
   return "adopted"
 end
 
