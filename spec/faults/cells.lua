@@ -53,7 +53,9 @@ function M.notebook(trial) return ("Notebook %d"):format(trial) end
 
 function M.workspace_id(cell) return ids.stable(cell.workspace) end
 
-function M.notebook_id(cell, trial) return ids.stable(cell.workspace .. "\0" .. M.notebook(trial)) end
+function M.notebook_id(cell, trial)
+  return ids.stable(cell.workspace .. "\0" .. M.notebook(trial))
+end
 
 --- What the service of the emulator is made of: a workspace for each cell, a notebook for each
 --- trial, whose first submission meets the fault.
