@@ -140,6 +140,7 @@ local function adopt(engine, unit, run, doubt, verdict)
   local ok, err = engine:record_safely { type = "attempt_adopted", path = unit.path,
     job_id = verdict.job_id, attempt = number_of(engine, unit), how = verdict.how }
   if not ok and err.store_code ~= "job_taken" then error(err, 0) end
+  -- Only now: a run that is over says so at once, and must be the unit's by then.
   if ok then engine.port:adopt(run, verdict.job_id, doubt.sent_at) end
   return ok == true
 end
