@@ -121,7 +121,8 @@ M.attempt_transitions = {
 ---@field exit_value string|nil
 ---@field exit_read boolean|nil   the exit value was asked for, so that nil says that there is none
 ---@field links table<string, string>|nil
----@field request table           workspace, notebook, their ids, body (secrets masked)
+---@field request table           workspace, notebook, their ids, body; is_masked: it is not what
+---  was sent, since that held secrets
 
 local Run = {}
 Run.__name = "luafabric.workflow_run"
