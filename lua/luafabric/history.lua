@@ -36,7 +36,8 @@ M.attempt_transitions = {
 ---@field run_id string
 ---@field workflow string
 ---@field file string|nil
----@field inputs { name: string, type: string, value: any }[]  secrets are masked
+---@field inputs { name: string, type: string, value: any, secret: boolean|nil }[]  secrets are
+---  masked, and known again by a keyed fingerprint
 ---@field started_at number|nil   unix seconds
 ---@field ended_at number|nil
 ---@field now number|nil          time of the last event

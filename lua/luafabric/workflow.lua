@@ -4,6 +4,7 @@
 local definition = require "luafabric.workflow.definition"
 local core = require "luafabric.core"
 local duration = require "luafabric.duration"
+local kept_inputs = require "luafabric.workflow.kept_inputs"
 local limits = require "luafabric.workflow.limits"
 local nearest = require "luafabric.nearest"
 local repairing = require "luafabric.workflow.repairing"
@@ -113,16 +114,10 @@ local function check_options(options)
   if options.timeout ~= nil then duration.check(options.timeout, "workflow:run: timeout", 3) end
 end
 
--- Two runs of one store can be compared as long as its key is known.
-local keys = setmetatable({}, { __mode = "k" })
-
+--- What fingerprints are made with: two runs of one store can be compared.
 local function fingerprint_key(store)
-  local file = store and (store.db or store)
-  if file and keys[file] then return keys[file] end
-  local hex = core.random_hex(16)
-  local key = hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
-  if file then keys[file] = key end
-  return key
+  if store and store.fingerprint_key then return store:fingerprint_key() end
+  return require("luafabric.store.key").random()
 end
 
 --- A new run: its plan, and of a repair what it keeps.
@@ -151,14 +146,15 @@ local function keep(self, plan, options, started)
 end
 
 --- Everything that the engine needs for a new run.
-local function start_anew(self, options, port, host)
+local function start_anew(self, options, port, host, key)
   local plan, earlier = begin(self, options, host)
   if not plan then return nil, earlier end
   local found, err = require("luafabric.engine.names").resolve(plan, port)
   if not found then return nil, err end
   local submission = options.submission or "reconcile"
   local started = require("luafabric.engine.start_event").of(plan, { at = host.wall(),
-    submission = submission, exclusive = options.exclusive, endpoint = options.client.endpoint })
+    inputs = kept_inputs.told(plan, key), submission = submission,
+    exclusive = options.exclusive, endpoint = options.client.endpoint })
   local kept, is_written = keep(self, plan, options, started)
   if not kept then return nil, is_written end
   return { plan = plan, store = kept, started = started, is_written = is_written,
@@ -167,7 +163,7 @@ end
 
 --- The same for a repair: it is run as the repaired run was, unless somebody says otherwise. Where
 --- nothing is to be repaired, the run itself.
-local function start_repair(self, options, port, host)
+local function start_repair(self, options, port, host, key)
   local row, state = repairing.find(options.store, options.repair)
   if not row then return nil, state end
   if repairing.is_whole(state, options) then return { whole = state } end
@@ -175,13 +171,13 @@ local function start_repair(self, options, port, host)
   for name, value in pairs(options) do given[name] = value end
   given.key, given.submission = options.key or row.key, options.submission or state.submission
   if given.exclusive == nil then given.exclusive = state.exclusive end
-  return start_anew(self, given, port, host)
+  return start_anew(self, given, port, host, key)
 end
 
 --- The same for one that is taken up again: it goes on as it was meant to, unless somebody says
 --- otherwise.
-local function start_again(self, options, port)
-  local taken, err = require("luafabric.workflow.taking_up").take_up(self, options, port)
+local function start_again(self, options, port, key)
+  local taken, err = require("luafabric.workflow.taking_up").take_up(self, options, port, key)
   if not taken then return nil, err end
   local state, exclusive, earlier = taken.state, options.exclusive, nil
   if state.parent then
@@ -208,19 +204,21 @@ end
 local function run(self, options)
   local _, loop = tasks.current()
   local port = require("luafabric.client.executor").new(options.client)
-  local given, err
+  local key, given, err
+  key, err = fingerprint_key(options.store)
+  if not key then return nil, err end
   if options.resume then
-    given, err = start_again(self, options, port)
+    given, err = start_again(self, options, port, key)
   elseif options.repair then
-    given, err = start_repair(self, options, port, loop.host)
+    given, err = start_repair(self, options, port, loop.host, key)
   else
-    given, err = start_anew(self, options, port, loop.host)
+    given, err = start_anew(self, options, port, loop.host, key)
   end
   if not given then return nil, err end
   if given.whole then return given.whole end
   local kept = given.store
   given.port, given.loop, given.on_event = port, loop, options.on_event
-  given.key, given.all_exits = fingerprint_key(options.store), options.exit_values
+  given.key, given.all_exits = key, options.exit_values
   given.let_go = kept.close and function() kept:close() end
   local engine = require("luafabric.engine").new(given)
   hand_over(engine, options)

@@ -12,6 +12,7 @@ local masks = require "luafabric.engine.masks"
 local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
 local resume = require "luafabric.engine.resume"
+local secret = require "luafabric.workflow.secret"
 local slots = require "luafabric.engine.slots"
 local stopping = require "luafabric.engine.stopping"
 local tasks = require "luafabric.tasks"
@@ -376,6 +377,7 @@ function M.new(given)
     open = { main = 0, finally = 0 }, main_steps = {}, orders = {}, exit_values = {},
   }, Engine)
   self.view = view.new(self.state, self.exit_values, function() return self:cut_outcome() end)
+  for _, held in pairs(given.plan.secrets or {}) do self.masks:add { secret.text(held) } end
   make_nodes(self)
   return self
 end
