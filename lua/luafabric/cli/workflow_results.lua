@@ -78,11 +78,11 @@ local function exit_code_of(state)
   return exit_codes.failed
 end
 
-local function print_summary(terminal, state)
+local function print_summary(terminal, state, next_command)
   local columns = core.isatty(1) and core.window_size(1) or DEFAULT_COLUMNS
   local lines = require("luafabric.view.summary").lines(state, {
     width = columns, palette = terminal_module.palette(terminal, core.isatty(1)),
-    look_options = terminal.look_options, is_local = terminal.is_local,
+    look_options = terminal.look_options, is_local = terminal.is_local, next = next_command,
   })
   local text = terminal_module.harmless(table.concat(lines, "\n"))
   return terminal:print(text)
@@ -102,8 +102,9 @@ end
 ---@param terminal table
 ---@param state luafabric.WorkflowRun
 ---@param given { reports: table[], code: integer|nil, error: luafabric.Error|nil,
----  is_gone: boolean|nil }  code: instead of the one of the run's outcome; error: what went wrong
----  beside it; is_gone: its runs ended with the emulator, so that nothing is left to look at
+---  is_gone: boolean|nil, next: string|nil }  code: instead of the one of the run's outcome;
+---  error: what went wrong beside it; is_gone: its runs ended with the emulator, so that nothing is
+---  left to look at; next: the command to go on with
 ---@return integer code
 function M.finish(terminal, state, given)
   local shown = terminal.is_local and words.without_pages(state) or state
@@ -116,7 +117,7 @@ function M.finish(terminal, state, given)
   elseif terminal.jsonl then
     written = not terminal.broken and (not err or terminal:print(output.error_event(code, err)))
   else
-    written = given.is_gone or print_summary(terminal, shown)
+    written = given.is_gone or print_summary(terminal, shown, given.next)
     for _, path in ipairs(paths) do terminal:say(terminal:faint("report     ") .. path) end
   end
   if not written and code == exit_codes.ok then return exit_codes.failed end
