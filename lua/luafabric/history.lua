@@ -5,6 +5,8 @@
 --- Every event has `type`, `at` (unix seconds) and, where it is about a step, `path`: "ingest", or
 --- "clean[us]" for an item of an `each`.
 
+local lineage = require "luafabric.history.lineage"
+
 local M = {}
 
 --- The states of an attempt, and what leads from one to the next. An event that its state does not
@@ -47,6 +49,10 @@ M.attempt_transitions = {
 ---@field submission string|nil   what follows a submission whose answer is lost, see workflow:run
 ---@field exclusive boolean|nil   nobody else runs any of its notebooks
 ---@field endpoint string|nil     the API that it talks to
+---@field parent string|nil       id of the run that this one repairs
+---@field only string[]|nil       of a repair: the paths that it was restricted to
+---@field origin { run_id: string, started_at: number }|nil  of a repair: what the workflow's
+---  function is told, which is of the first run of all
 ---@field detached boolean|nil    nobody watches it any more
 ---@field cancelled { by: string, at: number, now: boolean|nil }|nil
 ---@field warnings { at: number, path: string|nil, message: string }[]
@@ -78,6 +84,7 @@ M.attempt_transitions = {
 ---@field exit_value string|nil
 ---@field is_exit_masked boolean|nil  it held a secret, and is not what the notebook gave
 ---@field job_id string|nil       of its last attempt
+---@field kept luafabric.KeptStep|nil  it was not run: its end is that of an earlier run
 ---@field attempts luafabric.AttemptState[]
 ---@field spent integer          attempts that ended and count among those its policy gives
 ---@field retry { at: number, cause: string, spent: boolean }|nil  while it waits for one
@@ -112,6 +119,7 @@ M.attempt_transitions = {
 ---@field failure_reason any
 ---@field error table|nil
 ---@field exit_value string|nil
+---@field exit_read boolean|nil   the exit value was asked for, so that nil says that there is none
 ---@field links table<string, string>|nil
 ---@field request table           workspace, notebook, their ids, body (secrets masked)
 
@@ -191,7 +199,7 @@ local function set_phase(state, step, phase)
 end
 
 local run_fields = { "run_id", "workflow", "file", "inputs", "timeout", "deadline", "on_deadline",
-  "max_concurrency", "submission", "exclusive", "endpoint" }
+  "max_concurrency", "submission", "exclusive", "endpoint", "parent", "only", "origin" }
 
 local step_fields = { "path", "kind", "is_finally", "after", "notebook", "workspace", "may_fail",
   "priority", "place", "tolerate", "max_concurrency", "max_attempts" }
@@ -296,7 +304,8 @@ function readers.status_changed(state, event)
   if event.status == "InProgress" then attempt.running_at = attempt.running_at or event.at end
 end
 
-local ended_fields = { "outcome", "exit_value", "failure_reason", "error", "started_at", "links" }
+local ended_fields = { "outcome", "exit_value", "exit_read", "failure_reason", "error",
+  "started_at", "links" }
 
 function readers.attempt_ended(state, event)
   local attempt, step = attempt_of(state, event)
@@ -350,6 +359,8 @@ end
 function readers.run_ended(state, event)
   state.ended_at, state.outcome, state.counts = event.at, event.outcome, event.counts
 end
+
+for name, reader in pairs(lineage.readers(step_of, set_phase)) do readers[name] = reader end
 
 --- Takes one more event into the state. Raises for one that cannot have happened; a type that is
 --- not known here (of a later version) changes nothing.

@@ -7,6 +7,7 @@ local duplicate = require "luafabric.workflow.duplicate"
 local duration = require "luafabric.duration"
 local limits = require "luafabric.workflow.limits"
 local nearest = require "luafabric.nearest"
+local repairing = require "luafabric.workflow.repairing"
 local tasks = require "luafabric.tasks"
 
 local M = {}
@@ -22,7 +23,7 @@ local RUN_ID_BYTES = 6
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
   run_id = true, plan = true, exit_values = true, timeout = true, deadline = true,
   max_concurrency = true, submission = true, exclusive = true, resume = true, key = true,
-  on_duplicate = true, on_other = true }
+  on_duplicate = true, on_other = true, repair = true, only = true }
 
 local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 
@@ -43,6 +44,10 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---@field on_other? fun(what: "join"|"replace"|"take_up", row: luafabric.RunRow)  plain; told when
 ---  another run is followed, was asked to end, or, since nobody runs it, is ended from here
 ---@field resume? string               id, or its beginning, of a run of the store that was cut off
+---@field repair? string               id, or its beginning, of a run of the store that has ended:
+---  what succeeded in it is kept, the rest runs. A run without anything to repair is given back
+---@field only? string[]               of a repair: paths of steps and items; those alone run, and
+---  what depends on them
 ---@field run_id? string               default 12 random hex digits
 ---@field plan? table                  of `definition:plan`, instead of inputs and run_id
 ---@field exit_values? boolean         true: of all steps; else of those that something needs
@@ -95,8 +100,14 @@ local function check_options(options)
   if run_id ~= nil and (type(run_id) ~= "string" or not run_id:find("^[%w_.-]+$")) then
     error("workflow:run: run_id: expected letters and digits", 3)
   end
-  if options.resume ~= nil and not (store and store.open_run) then
-    error("workflow:run: resume: needs the store of the run (luafabric.store.sqlite)", 3)
+  for _, name in ipairs { "resume", "repair" } do
+    if options[name] ~= nil and not (store and store.open_run) then
+      error(("workflow:run: %s: needs the store of the run (luafabric.store.sqlite)"):format(name),
+        3)
+    end
+  end
+  if options.only ~= nil and (type(options.only) ~= "table" or not options.repair) then
+    error("workflow:run: only: expected a list of paths, beside repair", 3)
   end
   local most = options.max_concurrency
   if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
@@ -123,8 +134,9 @@ local function fingerprint_key(store)
   return require("luafabric.store.fingerprint_key").new()
 end
 
---- A new run: its plan, and where its events go.
+--- A new run: its plan, and of a repair what it keeps.
 local function begin(self, options, host)
+  if options.repair then return repairing.begin(self, options, host.wall()) end
   local plan, err = options.plan, nil
   if not plan then
     plan, err = self:plan { inputs = options.inputs, started_at = host.wall(),
@@ -143,7 +155,7 @@ local function keep(self, plan, options, key, started)
   if not store.create_run then return store, false end
   local kept, err = store:create_run { run_id = plan.run_id, workflow = plan.name, key = key,
     started_at = plan.started_at, file = self.path or self.file, inputs = plan.inputs,
-    events = { started } }
+    parent = plan.parent, events = { started } }
   return kept, kept and true or err
 end
 
@@ -190,9 +202,20 @@ local function place(self, plan, options, port, host)
 end
 
 local function start_anew(self, options, port, host)
-  local plan, err = begin(self, options, host)
-  if not plan then return nil, err end
-  return place(self, plan, options, port, host)
+  local plan, earlier = begin(self, options, host)
+  if not plan then return nil, earlier end
+  local given, err, report = place(self, plan, options, port, host)
+  if given then given.earlier = earlier end
+  return given, err, report
+end
+
+--- The same for a repair: it is run as the repaired run was, unless somebody says otherwise. Where
+--- nothing is to be repaired, that run is the report.
+local function start_repair(self, options, port, host)
+  local row, state = repairing.find(options.store, options.repair)
+  if not row then return nil, state end
+  if repairing.is_whole(state, options) then return nil, nil, state end
+  return start_anew(self, repairing.options(options, row, state), port, host)
 end
 
 --- The same for one that is taken up again: it goes on as it was meant to, unless somebody says
@@ -200,10 +223,15 @@ end
 local function start_again(self, options, port)
   local taken, err = require("luafabric.workflow.taking_up").take_up(self, options, port)
   if not taken then return nil, err end
-  local state, exclusive = taken.state, options.exclusive
+  local state, exclusive, earlier = taken.state, options.exclusive, nil
+  if state.parent then
+    earlier, err = repairing.again(options.store, state)
+    if not earlier then taken.kept:close() end
+    if not earlier then return nil, err end
+  end
   if exclusive == nil then exclusive = state.exclusive end
   return { plan = taken.plan, store = taken.kept, state = state, exclusive = exclusive,
-    submission = options.submission or state.submission }
+    submission = options.submission or state.submission, earlier = earlier }
 end
 
 --- Tells the caller that it can begin; an error of its function is the caller's, and the run can be
@@ -225,6 +253,8 @@ local function run(self, options)
   local given, err, report
   if options.resume then
     given, err = start_again(self, options, port)
+  elseif options.repair then
+    given, err, report = start_repair(self, options, port, loop.host)
   else
     given, err, report = start_anew(self, options, port, loop.host)
   end

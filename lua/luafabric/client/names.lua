@@ -111,6 +111,23 @@ function M.workspace_key(name)
   return "workspace\0" .. name
 end
 
+local function notebook_key(workspace_id, name)
+  return ("notebook\0%s\0%s"):format(workspace_id, name)
+end
+
+--- The ids of a workspace and a notebook in it, as far as they are known without asking.
+---@param client table
+---@param workspace string  name or id
+---@param notebook string   name or id
+---@return string|nil workspace_id
+---@return string|nil notebook_id
+function M.known(client, workspace, notebook)
+  local workspace_id = core.is_guid(workspace) and workspace:lower()
+    or client.ids[M.workspace_key(workspace)]
+  if core.is_guid(notebook) then return workspace_id, notebook:lower() end
+  return workspace_id, workspace_id and client.ids[notebook_key(workspace_id, notebook)]
+end
+
 --- The id of a workspace.
 ---@param client table
 ---@param name string  or the id itself
@@ -134,7 +151,7 @@ end
 ---@return luafabric.Error|nil err
 function M.notebook(client, endpoint, workspace, name, deadline)
   if core.is_guid(name) then return name:lower() end
-  return shared(client, ("notebook\0%s\0%s"):format(workspace.id, name), function()
+  return shared(client, notebook_key(workspace.id, name), function()
     return pick("notebook", name, (" in workspace \"%s\""):format(workspace.name),
       M.notebooks(client, endpoint, workspace.id, deadline))
   end)

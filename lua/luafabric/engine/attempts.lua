@@ -53,7 +53,7 @@ function M.record_end(engine, unit, outcome, err)
   local run = unit.run or {}
   engine:record { type = "attempt_ended", path = unit.path, attempt = number_of(engine, unit),
     outcome = outcome, job_id = run.job_id, request_id = run.request_id or err and err.request_id,
-    exit_value = run.exit_value, failure_reason = run.failure_reason,
+    exit_value = run.exit_value, exit_read = run.details_read, failure_reason = run.failure_reason,
     error = reasons.error_fields(err or run.error), started_at = run.started_at,
     ended_at = run.ended_at, links = run.links }
 end

@@ -2,6 +2,8 @@
 --- may start.
 
 local errors = require "luafabric.errors"
+local history = require "luafabric.history"
+local keeping = require "luafabric.engine.keeping"
 local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
 local restoring = require "luafabric.engine.restoring"
@@ -103,6 +105,34 @@ local function tolerance_reason(state)
     message = ("%d failed, and no more are tolerated"):format(state.failed) }
 end
 
+--- Items whose ends are known from another run come first; they take nobody's place.
+local function keep_items(engine, each)
+  if not engine.earlier then return end
+  each.is_keeping = true
+  for _, item in ipairs(each.items) do
+    item.is_restored = item.is_restored or keeping.offer(engine, new_unit(engine, each, item))
+  end
+  each.is_keeping = nil
+  for _, item in ipairs(engine.state.steps[each.node.step.name].items) do
+    local is_carried = item.kept and history.is_failure(item.outcome)
+    if is_carried then each.carried = each.carried + 1 end
+  end
+end
+
+--- Whether no other item may start; failures of another run keep none from it.
+local function is_over(node, state)
+  return outcomes.is_over_tolerance(state, node.each.carried)
+end
+
+--- What follows when all that is known of the items is known.
+local function go_on(engine, node, state)
+  if state.open == 0 then return finish(engine, node) end
+  if is_over(node, state) then
+    return close(engine, node, "skipped", tolerance_reason(state))
+  end
+  feed(engine, node)
+end
+
 local function path_of(step, entry)
   return ("%s[%s]"):format(step.name, entry.label)
 end
@@ -115,7 +145,8 @@ local function open(engine, node, list)
       priority = priority_of(engine, step, entry.item, index, path) }
   end
   sort_by_priority(items, step)
-  node.each = { node = node, items = items, next = 1, held = 0, own_limit = step.max_concurrency,
+  node.each = { node = node, items = items, next = 1, held = 0, carried = 0,
+    own_limit = step.max_concurrency,
     most = math.min(step.max_concurrency or engine.most, engine.most) }
   return node.each
 end
@@ -132,9 +163,8 @@ function M.begin(engine, node)
     told[index] = { path = path_of(step, entry), label = entry.label }
   end
   engine:record { type = "items_expanded", path = step.name, items = told }
-  open(engine, node, list)
-  if #list == 0 then return finish(engine, node) end
-  feed(engine, node)
+  keep_items(engine, open(engine, node, list))
+  go_on(engine, node, engine.state.steps[step.name])
 end
 
 local function changed_items(step)
@@ -167,11 +197,8 @@ function M.restore(engine, node)
     if is_open then restoring.restore(engine, new_unit(engine, each, item)) end
   end
   if state.phase == "ended" then return end
-  if state.open == 0 then return finish(engine, node) end
-  if outcomes.is_over_tolerance(state) then
-    return close(engine, node, "skipped", tolerance_reason(state))
-  end
-  feed(engine, node)
+  keep_items(engine, each)
+  go_on(engine, node, state)
 end
 
 --- A unit of an `each` waits for a slot, or has one. While it pauses before another attempt it
@@ -196,9 +223,10 @@ end
 function M.item_ended(engine, item)
   local node = engine.nodes[item.parent]
   local each, step = node.each, engine.state.steps[item.parent]
+  if each.is_keeping then return end
   if step.open == 0 then return finish(engine, node) end
   if each.closed then return end
-  if outcomes.is_over_tolerance(step) then
+  if is_over(node, step) then
     return close(engine, node, "skipped", tolerance_reason(step))
   end
   if each.own_limit then each.held = each.held - 1 end

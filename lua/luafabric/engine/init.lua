@@ -7,6 +7,7 @@ local fan_out = require "luafabric.engine.fan_out"
 local heap = require "luafabric.heap"
 local history = require "luafabric.history"
 local journal = require "luafabric.engine.journal"
+local keeping = require "luafabric.engine.keeping"
 local masks = require "luafabric.engine.masks"
 local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
@@ -93,11 +94,11 @@ function Engine:new_unit(path, step, branch, priority)
 end
 
 --- A step, or an item, is over: those after it may be ready.
-function Engine:end_step(path, outcome, reason, exit_value)
+function Engine:end_step(path, outcome, reason, exit_value, is_exit_masked)
   local step = self.state.steps[path]
   self.units[path] = nil
   self:record { type = "step_ended", path = path, outcome = outcome, reason = reason,
-    job_id = step.job_id, exit_value = exit_value }
+    job_id = step.job_id, exit_value = exit_value, is_exit_masked = is_exit_masked }
   if step.parent then return fan_out.item_ended(self, step) end
   local node = self.nodes[path]
   self.open[node.phase] = self.open[node.phase] - 1
@@ -106,6 +107,11 @@ function Engine:end_step(path, outcome, reason, exit_value)
     if later.waiting == 0 then self:to_judge(later) end
   end
   self.wake:signal()
+end
+
+--- A unit is to run, unless its end is known from another run.
+function Engine:begin_unit(unit)
+  if not keeping.offer(self, unit) then self:enqueue(unit) end
 end
 
 function Engine:to_judge(node)
@@ -126,12 +132,12 @@ local function begin_switch(self, node)
     return self:end_step(step.name, "skipped", { kind = "condition",
       message = ("the branch %s is false"):format(key) })
   end
-  self:enqueue(self:new_unit(step.name, step, branch))
+  self:begin_unit(self:new_unit(step.name, step, branch))
 end
 
 local begin = {
   notebook = function(self, node)
-    self:enqueue(self:new_unit(node.step.name, node.step, node.step))
+    self:begin_unit(self:new_unit(node.step.name, node.step, node.step))
   end,
   switch = begin_switch,
   each = fan_out.begin,
@@ -139,6 +145,7 @@ local begin = {
 
 --- A step is ready, and begins as its kind does.
 function Engine:begin_step(node)
+  if keeping.offer_step(self, node) then return end
   begin[node.step.kind](self, node)
 end
 
@@ -334,6 +341,7 @@ Engine.watch_deadline = stopping.watch_deadline
 ---@field submission "at_most_once"|"reconcile"|"at_least_once"|nil  what follows a submission
 ---  whose fate is in doubt
 ---@field exclusive boolean|nil     nobody else runs any of its notebooks
+---@field earlier luafabric.Earlier|nil  what it need not run again
 
 --- An engine for one run of a plan.
 ---@param given luafabric.EngineOptions
@@ -350,7 +358,7 @@ function M.new(given)
     timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,
-    held = {}, all_exits = given.all_exits,
+    held = {}, all_exits = given.all_exits, earlier = given.earlier,
     open = { main = 0, finally = 0 }, main_steps = {}, orders = {}, exit_values = {},
   }, Engine)
   self.view = view.new(self.state, self.exit_values, function() return self:cut_outcome() end)

@@ -1,6 +1,7 @@
 --- What is written down before a unit is submitted: the request as it goes out, and the claim that
 --- keeps other processes from submitting the same notebook meanwhile.
 
+local fingerprint = require "luafabric.workflow.fingerprint"
 local journal = require "luafabric.engine.journal"
 
 local M = {}
@@ -25,6 +26,7 @@ function M.intend(engine, unit, prepared)
     workspace = request.workspace, notebook = request.notebook, workspace_id = run.workspace_id,
     notebook_id = run.notebook_id, timeout = request.timeout, tag = prepared.tag,
     exclusive = engine:is_exclusive(unit) or nil,
+    fingerprint = fingerprint.of(engine.masks.key, request),
     body = engine.masks:body(request, prepared.body) } }
   return engine:record(event, intent_of(engine, unit, prepared, number)), event
 end

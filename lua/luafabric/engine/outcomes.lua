@@ -26,11 +26,13 @@ end
 
 --- Whether so many items failed that no other may start.
 ---@param each luafabric.StepState
+---@param carried integer|nil  failures that do not count, since another run had them
 ---@return boolean
-function M.is_over_tolerance(each)
+function M.is_over_tolerance(each, carried)
   local tolerate = each.tolerate or { count = 0 }
-  if tolerate.percent then return each.failed * 100 > tolerate.percent * #each.items end
-  return each.failed > tolerate.count
+  local failed = each.failed - (carried or 0)
+  if tolerate.percent then return failed * 100 > tolerate.percent * #each.items end
+  return failed > tolerate.count
 end
 
 --- The outcome of an `each` whose items have all ended.

@@ -18,7 +18,7 @@ local function request_of(engine, unit, attempt)
   end
   return { workspace = kept.workspace, notebook = kept.notebook, timeout = kept.timeout,
     exclusive = kept.exclusive, priority = engine.state.steps[unit.path].priority,
-    sealed = { text = kept.body } }
+    sealed = { text = kept.body, fingerprint = kept.fingerprint } }
 end
 
 local function hold(engine, unit)
@@ -81,7 +81,7 @@ function M.restore(engine, unit)
   local attempt = step.attempts[#step.attempts]
   if attempt then unit.request = request_of(engine, unit, attempt) end
   if step.retry then return pause_again(engine, unit, step.retry) end
-  if not attempt then return engine:enqueue(unit) end
+  if not attempt then return engine:begin_unit(unit) end
   if attempt.state == "ended" then return settle_again(engine, unit, attempt) end
   hold(engine, unit)
   unit.is_restored = true

@@ -53,7 +53,7 @@ function M.of(plan, about)
     inputs = plan.inputs, timeout = plan.timeout, deadline = plan.deadline,
     on_deadline = plan.on_deadline, max_concurrency = plan.max_concurrency,
     submission = about.submission, exclusive = about.exclusive, endpoint = about.endpoint,
-    steps = M.steps(plan) }
+    parent = plan.parent, only = plan.only, origin = plan.origin, steps = M.steps(plan) }
 end
 
 return M

@@ -35,20 +35,22 @@ local of_attempt = { "timeout_timer", "cancel_timer" }
 local of_unit = { "timeout_timer", "cancel_timer", "retry_timer", "deadline_timer" }
 
 --- The unit is over, whatever it did.
-local function end_unit(engine, unit, outcome, reason, exit_value)
+local function end_unit(engine, unit, outcome, reason, exit_value, is_exit_masked)
   forget_timers(engine, unit, of_unit)
   unit.over = true
   engine:release(unit)
-  engine:end_step(unit.path, outcome, reason, exit_value)
+  engine:end_step(unit.path, outcome, reason, exit_value, is_exit_masked)
 end
 
---- It never ran.
+--- It ends without a run of its own.
 ---@param engine table
 ---@param unit table
 ---@param outcome string
----@param reason { kind: string, message: string|nil }
-function M.drop(engine, unit, outcome, reason)
-  end_unit(engine, unit, outcome, reason)
+---@param reason { kind: string, message: string|nil }|nil
+---@param exit_value string|nil           as another run gave it
+---@param is_exit_masked boolean|nil
+function M.drop(engine, unit, outcome, reason, exit_value, is_exit_masked)
+  end_unit(engine, unit, outcome, reason, exit_value, is_exit_masked)
 end
 
 local function settle_success(engine, unit, exit_value)
@@ -354,8 +356,10 @@ end
 ---@return boolean goes_on  false: the unit has ended
 function M.build(engine, unit)
   if unit.request then return not unit.over end
-  local request, message, masks = request_module.build(unit.branch, engine.view, unit.item,
-    unit.index)
+  local request, message, masks = unit.built, nil, nil
+  if not request then
+    request, message, masks = request_module.build(unit.branch, engine.view, unit.item, unit.index)
+  end
   if not request then
     engine.masks:add(masks)
     end_unit(engine, unit, "rejected", { kind = "rejected", message = message })

@@ -105,9 +105,12 @@ end
 -- ---- what is made of it ----
 
 local function declare(definition, given)
+  -- A repair is told what the first run was: what is kept was made with it.
+  local told = given.origin or given
   -- A whole second, as os.date wants it.
-  local flow, state = flow_module.new { name = definition.name, run_id = given.run_id or "plan",
-    started_at = math.floor(given.started_at or 0), inputs = given.inputs or {} }
+  local flow, state = flow_module.new { name = definition.name, run_id = told.run_id or "plan",
+    started_at = math.floor(told.started_at or 0), began_at = math.floor(given.started_at or 0),
+    inputs = given.inputs or {} }
   local ok, problem = condition.recording(state.conditions, pcall, tasks.forbid_waiting,
     ('the function of workflow "%s"'):format(definition.name), mistake.placed(definition.fn), flow)
   state.closed = true
@@ -132,12 +135,17 @@ local function make_plan(definition, given)
   if message then return nil, mistake.new(("%s: %s"):format(definition.source, message)) end
   if problem then return nil, problem end
   if definition.deadline_text then
-    state.deadline, message = fields.deadline(definition.deadline_text, state.started_at)
+    state.deadline, message = fields.deadline(definition.deadline_text, state.began_at)
     if not state.deadline then
       return nil, mistake.new(("%s: %s"):format(definition.place, message))
     end
   end
-  return finish(definition, state)
+  local plan
+  plan, problem = finish(definition, state)
+  if plan and given.origin then
+    plan.run_id, plan.started_at, plan.origin = given.run_id, state.began_at, given.origin
+  end
+  return plan, problem
 end
 
 -- While a plan is made nearly all that is made stays, and walking it again and again is a third of
@@ -153,8 +161,9 @@ local function with_a_patient_collector(fn, ...)
 end
 
 --- Calls the function and checks everything that can be known before a run.
----@param given { inputs: table<string, any>|nil, started_at: number|nil, run_id: string|nil }
----  inputs: texts, typed or plain values; started_at: unix seconds
+---@param given { inputs: table<string, any>|nil, started_at: number|nil, run_id: string|nil,
+---  origin: { run_id: string, started_at: number }|nil }  inputs: texts, typed or plain values;
+---  started_at: unix seconds; origin: of a repair, what flow.run_id and flow.started_at say
 ---@return luafabric.workflow.Plan|nil plan
 ---@return luafabric.Error|nil err  kind "usage"
 function Definition:plan(given)

@@ -141,7 +141,7 @@ local by_item = { "timeout", "deadline", "priority", "exclusive", "tag" }
 for _, field in ipairs(by_item) do
   readers[field] = function(subject, given)
     if is_item_function(subject, given, field) then return given end
-    local value, message = M[field](given, (subject.step or subject).owner.started_at)
+    local value, message = M[field](given, (subject.step or subject).owner.began_at)
     if value == nil then refuse(subject, message) end
     return value
   end

@@ -294,11 +294,13 @@ function Flow:__newindex(name)
 end
 
 --- A flow for one call of the workflow's function.
----@param given { name: string, run_id: string, started_at: number, inputs: table }
+---@param given { name: string, run_id: string, started_at: number, began_at: number|nil,
+---  inputs: table }  began_at: what deadlines count from, where that is another time
 ---@return luafabric.Flow flow
 ---@return table state
 function M.new(given)
   local state = { name = given.name, run_id = given.run_id, started_at = given.started_at,
+    began_at = given.began_at or given.started_at,
     inputs_given = given.inputs, inputs = {}, inputs_by_name = {}, missing = {}, steps = {},
     by_name = {}, warnings = {}, warned = {}, conditions = {}, short_secrets = {} }
   state.common = { kind = "notebook", is_finally = false, after = dependencies.none, owner = state }

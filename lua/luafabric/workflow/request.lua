@@ -245,7 +245,7 @@ local function checked_field(context, field)
   if reference.is(result) then
     stop(("the function given as %s must return a value, it returned a reference"):format(field))
   end
-  local value, message = fields[field](result, context.step.owner.started_at)
+  local value, message = fields[field](result, context.step.owner.began_at)
   if value == nil then stop(("the function given as %s: %s"):format(field, message)) end
   return value
 end

@@ -38,8 +38,12 @@ function M.fold(store, run_id)
   return state, events[1]
 end
 
---- Its jobs are known there, and nowhere else.
-local function check_endpoint(state, client)
+--- Whether a client talks to the endpoint of a run: its jobs are known there, and nowhere else.
+---@param state luafabric.WorkflowRun
+---@param client luafabric.Client
+---@return boolean|nil same
+---@return luafabric.Error|nil err
+function M.check_endpoint(state, client)
   if not state.endpoint or state.endpoint == client.endpoint then return true end
   return nil, errors.new { kind = "usage", message = ("run %s was started at %s, and this client "
     .. "talks to %s: give that endpoint, or start a new run"):format(state.run_id, state.endpoint,
@@ -51,12 +55,13 @@ local function plan_again(definition, options, run_id)
   local state, started = M.fold(options.store, run_id)
   if not state then return nil, started end
   local inputs, same, err
-  same, err = check_endpoint(state, options.client)
+  same, err = M.check_endpoint(state, options.client)
   if not same then return nil, err end
   inputs, err = inputs_again(state, options.inputs)
   if not inputs then return nil, err end
   local plan
-  plan, err = definition:plan { inputs = inputs, started_at = state.started_at, run_id = run_id }
+  plan, err = definition:plan { inputs = inputs, started_at = state.started_at, run_id = run_id,
+    origin = state.origin }
   if not plan then return nil, err end
   for _, name in ipairs(kept_limits) do plan[name] = state[name] end
   plan, err = limits.override(plan, options)

@@ -1,0 +1,48 @@
+--- What a run takes over instead of running it: from the run that it repairs, from an earlier
+--- success, or from itself before its file was changed. Readers of events for luafabric.history.
+
+local M = {}
+
+---@class luafabric.KeptStep  where the end of a step comes from that was not run again
+---@field run_id string
+---@field path string       there
+---@field why "repair"|"changed"|"once"
+---@field job_id string|nil
+---@field ran_at number|nil  unix seconds when it ended there
+---@field exit_read boolean|nil  its exit value was asked for
+---@field request table|nil  workspace, notebook, their ids and the fingerprint; no body
+
+--- The readers.
+---@param step_of fun(state: table, event: table): luafabric.StepState
+---@param set_phase fun(state: table, step: table, phase: string)
+---@return table<string, fun(state: table, event: table)>
+function M.readers(step_of, set_phase)
+  local readers = {}
+
+  -- Its end follows as an event of its own.
+  function readers.step_kept(state, event)
+    local step = step_of(state, event)
+    step.kept = { run_id = event.from_run, path = event.from_path or event.path, why = event.why,
+      job_id = event.job_id, ran_at = event.ran_at, exit_read = event.exit_read,
+      request = event.request }
+    step.job_id, step.waiting, step.retry = event.job_id, nil, nil
+    local request = event.request or {}
+    step.notebook = request.notebook or step.notebook
+    step.workspace = request.workspace or step.workspace
+  end
+
+  -- A run that another one left in doubt, and that is known by now.
+  function readers.attempt_attached(state, event)
+    local step = step_of(state, event)
+    step.retry, step.waiting, step.job_id = nil, nil, event.job_id
+    step.notebook, step.workspace = event.request.notebook, event.request.workspace
+    set_phase(state, step, "running")
+    step.attempts[#step.attempts + 1] = { number = event.attempt, state = "submitted",
+      intended_at = event.submitted_at, submitted_at = event.submitted_at, job_id = event.job_id,
+      adopted = event.how, from_run = event.from_run, request = event.request }
+  end
+
+  return readers
+end
+
+return M

@@ -1,0 +1,165 @@
+--- A repair: a new run that keeps what succeeded in another one, and runs the rest. This is what is
+--- found out before it begins: the run, its inputs, the plan. Nothing is sent here; what is kept is
+--- decided step by step, in engine/keeping.
+
+local core = require "luafabric.core"
+local errors = require "luafabric.errors"
+local limits = require "luafabric.workflow.limits"
+local nearest = require "luafabric.nearest"
+local taking_up = require "luafabric.workflow.taking_up"
+
+local M = {}
+
+local RUN_ID_BYTES = 6
+
+local function usage(message, ...)
+  return nil, errors.new { kind = "usage", message = message:format(...) }
+end
+
+local function by_path(paths)
+  if not paths or #paths == 0 then return nil end
+  local only = {}
+  for _, path in ipairs(paths) do only[path] = true end
+  return only
+end
+
+--- What a run keeps of the one that it repairs.
+---@param state luafabric.WorkflowRun  the repaired one's
+---@param only string[]|nil
+---@return luafabric.Earlier
+function M.earlier(state, only)
+  return { state = state, run_id = state.run_id, why = "repair", only = by_path(only), fresh = {} }
+end
+
+--- A run that ended, and its state.
+---@param store luafabric.SqliteStore
+---@param id string  of the run, or its beginning
+---@return luafabric.RunRow|nil row
+---@return luafabric.WorkflowRun|luafabric.Error state  or the error
+function M.find(store, id)
+  local row, err = store:find(id)
+  if not row then return nil, err end
+  if row.state ~= "ended" then
+    if row.orphaned or row.state == "detached" then
+      return usage("run %s has not ended: go on with it by luafabric run --resume %s, or cancel it "
+        .. "first", row.run_id, row.run_id)
+    end
+    return usage("run %s has not ended, and is being run: wait for it, or cancel it first",
+      row.run_id)
+  end
+  local state
+  state, err = taking_up.fold(store, row.run_id)
+  if not state then return nil, err end
+  return row, state
+end
+
+--- Whether a run leaves nothing to be repaired.
+---@param state luafabric.WorkflowRun
+---@param options { only: string[]|nil, inputs: table|nil }
+---@return boolean
+function M.is_whole(state, options)
+  local asks = #(options.only or {}) > 0 or next(options.inputs or {}) ~= nil
+  return state.outcome == "succeeded" and not asks
+end
+
+--- How a repair is run: as the repaired run was, unless somebody says otherwise. With the same
+--- inputs it has the same key.
+---@param given luafabric.WorkflowRunOptions
+---@param row luafabric.RunRow                of the repaired run
+---@param state luafabric.WorkflowRun
+---@return luafabric.WorkflowRunOptions options
+function M.options(given, row, state)
+  local options = {}
+  for name, value in pairs(given) do options[name] = value end
+  if options.key == nil and not next(given.inputs or {}) then options.key = row.key or false end
+  options.submission = given.submission or state.submission
+  if options.exclusive == nil then options.exclusive = state.exclusive end
+  return options
+end
+
+--- The inputs of the run, with those that are given anew.
+local function inputs_of(definition, state, given)
+  local declared, inputs, missing = {}, {}, {}
+  for _, input in ipairs((definition:declared())) do declared[input.name] = true end
+  for name, value in pairs(given or {}) do inputs[name] = value end
+  for _, entry in ipairs(state.inputs) do
+    local is_secret = entry.secret
+      or type(entry.value) == "string" and entry.value:find("^%*%*%*") ~= nil
+    if inputs[entry.name] == nil and declared[entry.name] then
+      if is_secret then
+        missing[#missing + 1] = entry.name
+      else
+        inputs[entry.name] = entry.value
+      end
+    end
+  end
+  if #missing == 0 then return inputs end
+  return usage("run %s needs its secrets again: %s; they are not written down", state.run_id,
+    table.concat(missing, ", "))
+end
+
+--- Every path of `only` is one of the run or of the plan.
+local function check_only(state, plan, only)
+  for _, path in ipairs(only or {}) do
+    if not state.steps[path] and not plan.by_name[path] then
+      local paths = {}
+      for _, known in ipairs(state.order) do paths[#paths + 1] = known end
+      local near = nearest.find(path, paths, 1)[1]
+      return usage("run %s has no step '%s'%s", state.run_id, path,
+        near and ("; did you mean '%s'?"):format(near) or "")
+    end
+    local step = state.steps[path] or plan.by_name[path]
+    if step.is_finally then
+      return usage("'%s' is a finally step, which runs in every repair: leave it out of --only",
+        path)
+    end
+  end
+  return true
+end
+
+--- The plan of a repair, and what it keeps.
+---@param definition luafabric.Definition
+---@param options luafabric.WorkflowRunOptions  store, repair, only, inputs, run_id, and limits
+---@param now number  unix seconds
+---@return luafabric.workflow.Plan|nil plan
+---@return luafabric.Earlier|luafabric.Error earlier  or the error
+function M.begin(definition, options, now)
+  local row, state = M.find(options.store, options.repair)
+  if not row then return nil, state end
+  if definition.name ~= state.workflow then
+    return usage("run %s is one of the workflow %s, and this is %s: give the file of that one",
+      row.run_id, state.workflow, definition.name)
+  end
+  local same, err = taking_up.check_endpoint(state, options.client)
+  if not same then return nil, err end
+  local inputs
+  inputs, err = inputs_of(definition, state, options.inputs)
+  if not inputs then return nil, err end
+  local plan
+  plan, err = definition:plan { inputs = inputs, started_at = now,
+    run_id = options.run_id or core.random_hex(RUN_ID_BYTES),
+    origin = state.origin or { run_id = state.run_id, started_at = state.started_at } }
+  if not plan then return nil, err end
+  plan, err = limits.override(plan, options)
+  if not plan then return nil, err end
+  local known
+  known, err = check_only(state, plan, options.only)
+  if not known then return nil, err end
+  plan.parent, plan.only = row.run_id, options.only
+  return plan, M.earlier(state, options.only)
+end
+
+--- What a repair that was cut off itself keeps.
+---@param store luafabric.SqliteStore
+---@param state luafabric.WorkflowRun  the repair's
+---@return luafabric.Earlier|nil earlier
+---@return luafabric.Error|nil err  the repaired run is not in the store any more
+function M.again(store, state)
+  local parent, err = taking_up.fold(store, state.parent)
+  if not parent then return nil, err end
+  if parent.started_at then return M.earlier(parent, state.only) end
+  return usage("run %s repairs run %s, which is not in the store any more: start it anew",
+    state.run_id, state.parent)
+end
+
+return M
