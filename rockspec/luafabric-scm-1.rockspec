@@ -127,6 +127,7 @@ build = {
     ["luafabric.cli.workflow_others"] = "lua/luafabric/cli/workflow_others.lua",
     ["luafabric.cli.workflow_output"] = "lua/luafabric/cli/workflow_output.lua",
     ["luafabric.cli.workflow_plan"] = "lua/luafabric/cli/workflow_plan.lua",
+    ["luafabric.cli.workflow_repair"] = "lua/luafabric/cli/workflow_repair.lua",
     ["luafabric.cli.workflow_reports"] = "lua/luafabric/cli/workflow_reports.lua",
     ["luafabric.cli.workflow_results"] = "lua/luafabric/cli/workflow_results.lua",
     ["luafabric.cli.workflow_run"] = "lua/luafabric/cli/workflow_run.lua",

@@ -110,6 +110,7 @@ function M.parser()
     :require_command(true):command_target("command"):help_max_width(100)
   parser:flag("--version", "Print the version.")
   workflow_arguments.add(parser)
+  workflow_arguments.add_repair(parser)
   require("luafabric.cli.workflow_plan").add(parser)
   require("luafabric.cli.workflow_convert").add(parser)
   store_arguments.add(parser)
@@ -159,7 +160,9 @@ end
 
 -- Options that contradict each other.
 local function contradiction(options)
-  if options.command == "run" then return workflow_arguments.contradiction(options) end
+  if options.command == "run" or options.command == "repair" then
+    return workflow_arguments.contradiction(options)
+  end
   if options.local_dir and options.endpoint then
     return "--local and --endpoint contradict each other: --local has an endpoint of its own"
   end

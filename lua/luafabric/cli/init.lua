@@ -6,12 +6,12 @@ local M = {}
 
 -- The commands that are about workflows; those of the store, by the module of each.
 local of_workflows = { run = true, plan = true, runs = true, show = true, events = true,
-  cancel = true }
+  cancel = true, repair = true }
 local of_the_store = { runs = "luafabric.cli.store_runs", show = "luafabric.cli.store_show",
   events = "luafabric.cli.store_events", cancel = "luafabric.cli.store_cancel" }
 
 -- Those whose document is that of a workflow's run.
-local has_run_document = { run = true, show = true, cancel = true }
+local has_run_document = { run = true, show = true, cancel = true, repair = true }
 
 --- Where to look, for what was asked for.
 local function hint(arguments)
@@ -43,7 +43,7 @@ end
 local function dispatch(options, terminal)
   if options.command == "emulator" then return run_emulator(options, terminal) end
   if options.command == "completion" then return print_completion(options, terminal) end
-  if options.command == "run" then
+  if options.command == "run" or options.command == "repair" then
     return require("luafabric.cli.workflow_run").run(options, terminal)
   end
   if options.command == "plan" then

@@ -31,7 +31,7 @@ local function print_lines(terminal, stored, state, step, options)
     now = not is_left and not state.ended_at and core.wall() or state.now,
     is_left = is_left, orphaned = stored.row.orphaned,
     facts = facts_of(stored.row), look_options = terminal.look_options,
-    next = is_left and stored:resume_command(options) or nil,
+    next = stored:next_command(state, options),
     show = ("luafabric show %s%s"):format(stored.short_id, stored_run.store_words(options)),
   }
   local lines
@@ -66,7 +66,7 @@ local function document(stored, state, step, reports)
   local text = output.document(document_state(state, step),
     { exit_code = stored_run.exit_code(row), reports = reports })
   local more = { state = row.state, orphaned = row.orphaned, owner = row.owner or json.null,
-    key = row.key or json.null, parent = row.parent or json.null,
+    key = row.key or json.null,
     requests = step and requests_of(step) or json.null }
   return text:sub(1, -2) .. "," .. terminal_module.encode(more):sub(2)
 end

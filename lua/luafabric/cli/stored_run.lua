@@ -74,6 +74,16 @@ function Stored:resume_command(options)
   return ("luafabric run --resume %s%s"):format(self.short_id, M.store_words(options))
 end
 
+--- The command that goes on with a run: of one that was left, or that did not succeed.
+---@param state luafabric.WorkflowRun
+---@param options { store: string|nil }  of the command line
+---@return string|nil command
+function Stored:next_command(state, options)
+  if M.is_left(self.row) then return self:resume_command(options) end
+  if not state.outcome or state.outcome == "succeeded" then return nil end
+  return ("luafabric repair %s%s"):format(self.short_id, M.store_words(options))
+end
+
 --- The exit code of a run; nil while it runs.
 ---@param row luafabric.RunRow
 ---@return integer|nil code

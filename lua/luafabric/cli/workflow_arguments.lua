@@ -16,25 +16,8 @@ local function at_a_time(text)
     MOST_AT_A_TIME)
 end
 
---- Adds the command to the parser.
----@param parser table  of argparse
----@return table command
-function M.add(parser)
-  local run = parser:command("run", "Run a workflow file to its end.")
-  run:add_help(false)
-  run:flag("-h --help", "Show this, and with FILE the inputs of that workflow.")
-  run:argument("file", "A Lua file that returns fabric.workflow(…), or a runMultiple .json.")
-    :argname("FILE"):args("?")
-  workflow_inputs.add(run)
-  workflow_strict.add(run)
-  store_option.add(run)
-  run:option("--resume", "Go on with a run that was cut off, from what the store knows of it; FILE "
-    .. "may be left out."):argname("RUN")
-  run:option("--key", "At most one unfinished run of a key is in the store (default: the "
-    .. "workflow's name and its inputs)."):argname("KEY")
-  run:option("--on-duplicate", "What to do when there is one: refuse (default) this run, join the "
-    .. "other one, which is followed to its end, or replace it: it is cancelled, and this one "
-    .. "starts when it has ended."):choices { "refuse", "join", "replace" }
+-- How a workflow is run, whatever it is that begins it.
+local function add_running(run)
   run:option("--report", "Write a report, however the run ends, and where it cannot begin, too. "
     .. "Its name decides the kind: .html, .md or .xml (JUnit). What was there is removed first. "
     .. "May be repeated."):argname("FILE"):count("*")
@@ -65,8 +48,49 @@ function M.add(parser)
     .. "the end) or jsonl (an event a line, as they happen)."):choices { "text", "json", "jsonl" }
     :default("text")
   run:flag("-q --quiet", "No progress on standard error.")
+end
+
+--- Adds the command to the parser.
+---@param parser table  of argparse
+---@return table command
+function M.add(parser)
+  local run = parser:command("run", "Run a workflow file to its end.")
+  run:add_help(false)
+  run:flag("-h --help", "Show this, and with FILE the inputs of that workflow.")
+  run:argument("file", "A Lua file that returns fabric.workflow(…), or a runMultiple .json.")
+    :argname("FILE"):args("?")
+  workflow_inputs.add(run)
+  workflow_strict.add(run)
+  store_option.add(run)
+  run:option("--resume", "Go on with a run that was cut off, from what the store knows of it; FILE "
+    .. "may be left out."):argname("RUN")
+  run:option("--key", "At most one unfinished run of a key is in the store (default: the "
+    .. "workflow's name and its inputs)."):argname("KEY")
+  run:option("--on-duplicate", "What to do when there is one: refuse (default) this run, join the "
+    .. "other one, which is followed to its end, or replace it: it is cancelled, and this one "
+    .. "starts when it has ended."):choices { "refuse", "join", "replace" }
+  add_running(run)
   run:epilog(exit_codes.help("the run succeeded"))
   return run
+end
+
+--- Adds `luafabric repair` to the parser.
+---@param parser table  of argparse
+function M.add_repair(parser)
+  local repair = parser:command("repair", "Run what failed in a run, and what depends on it, in a "
+    .. "new run; keep the rest.")
+  repair:argument("run", "The run's id, or the beginning of it; it has ended."):argname("RUN")
+    :target("repair")
+  repair:argument("file", "The workflow file, where it is not the one that the run names.")
+    :argname("FILE"):args("?")
+  repair:option("--only", "Run this step or item (as in 'clean[us]') and what depends on it, and "
+    .. "nothing else. May be repeated."):argname("PATH"):count("*")
+  workflow_inputs.add(repair)
+  store_option.add(repair)
+  add_running(repair)
+  repair:epilog("A step that succeeded is kept where its request is the same and nothing before it "
+    .. "runs again.\nThe finally steps run in every repair.\n\n"
+    .. exit_codes.help("the run succeeded, or there is nothing to repair"))
 end
 
 local function missing_file(command)
@@ -78,7 +102,8 @@ end
 ---@return string|nil message
 function M.contradiction(options)
   if options.help then return nil end
-  if not options.file and not options.resume then return missing_file "run" end
+  local has_file = options.file or options.resume or options.repair
+  if not has_file then return missing_file "run" end
   if options.resume and options.strict then
     return "--resume goes on with a run whose plan was checked: --strict has no effect on it"
   end

@@ -9,12 +9,13 @@ local terminal_module = require "luafabric.cli.terminal"
 local M = {}
 
 local fields = { "run_id", "workflow", "file", "outcome", "exit_code", "detached", "started_at",
-  "ended_at", "inputs", "counts", "cancelled_by", "steps", "warnings", "reports", "error" }
+  "ended_at", "parent", "inputs", "counts", "cancelled_by", "steps", "warnings", "reports",
+  "error" }
 
 local step_fields = { "path", "kind", "parent", "label", "is_finally", "after", "branch",
   "workspace", "notebook", "workspace_id", "notebook_id", "outcome", "reason", "may_fail",
   "job_id", "exit_value", "failure_reason", "ready_at", "started_at", "ended_at", "links",
-  "attempts" }
+  "kept", "attempts" }
 
 local attempt_fields = { "number", "outcome", "status", "job_id", "request_id", "intended_at",
   "submitted_at", "running_at", "ended_at", "failure_reason", "error" }
@@ -52,6 +53,12 @@ local function attempt_text(attempt)
   })
 end
 
+-- Where the end of a step comes from that was not run.
+local function kept_fields(kept)
+  return kept and { run_id = kept.run_id, path = kept.path, why = kept.why, job_id = kept.job_id,
+    ran_at = time(kept.ran_at) }
+end
+
 local function step_text(step)
   local attempts = {}
   for index, attempt in ipairs(step.attempts) do attempts[index] = attempt_text(attempt) end
@@ -65,7 +72,7 @@ local function step_text(step)
     outcome = step.outcome, reason = step.reason, may_fail = step.may_fail or false,
     job_id = step.job_id, exit_value = step.exit_value, failure_reason = last.failure_reason,
     ready_at = time(step.ready_at), started_at = first and time(first.intended_at),
-    ended_at = time(step.ended_at), links = last.links,
+    ended_at = time(step.ended_at), links = last.links, kept = kept_fields(step.kept),
   }, { attempts = list(attempts) })
 end
 
@@ -87,6 +94,7 @@ function M.document(state, result)
     run_id = state.run_id, workflow = state.workflow, file = state.file,
     outcome = state.outcome, exit_code = result.exit_code, detached = state.detached or false,
     started_at = time(state.started_at), ended_at = time(state.ended_at),
+    parent = state.parent,
     inputs = json.array(state.inputs or {}), counts = state.counts,
     cancelled_by = state.cancelled and state.cancelled.by,
     reports = json.array(result.reports or {}), error = err and terminal_module.error_fields(err),

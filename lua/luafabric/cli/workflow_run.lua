@@ -10,6 +10,7 @@ local exit_codes = require "luafabric.cli.exit_codes"
 local interrupt_module = require "luafabric.cli.workflow_interrupt"
 local others = require "luafabric.cli.workflow_others"
 local output = require "luafabric.cli.workflow_output"
+local repair = require "luafabric.cli.workflow_repair"
 local results = require "luafabric.cli.workflow_results"
 local screen_module = require "luafabric.cli.workflow_screen"
 local terminal_module = require "luafabric.cli.terminal"
@@ -85,6 +86,7 @@ local function prepare(options, job)
   local limits, err = read_limits(options)
   if not limits then return nil, err end
   job.limits, job.reports = limits, reports
+  if options.repair then return repair.prepare(options, job) end
   if options.resume then
     job.store, err = store_option.open(options)
     if err then return nil, err end
@@ -153,6 +155,7 @@ local function work(job, terminal, connection, interrupt, screen, given)
   local state
   state, err = job.definition:run {
     plan = job.plan, resume = job.resume, inputs = job.inputs, store = job.store,
+    repair = job.repair, only = job.only,
     client = client, key = job.options.key, on_duplicate = job.options.on_duplicate,
     on_other = function(what, row) met(job, what, row, interrupt, given, screen) end,
     timeout = job.limits.timeout, deadline = job.limits.deadline,
@@ -173,7 +176,8 @@ local function work(job, terminal, connection, interrupt, screen, given)
   end
   if job.joined then return finish_joined(job, terminal, state) end
   if not state.detached then
-    return results.finish(terminal, state, { reports = job.reports })
+    return results.finish(terminal, state, { reports = job.reports,
+      next = repair.command(job.store, state, job.options) })
   end
   -- A summary on the same screen lists them, too.
   interrupt:say_what_is_left(not terminal.json and not terminal.jsonl
@@ -265,6 +269,7 @@ function M.run(options, terminal)
   local job = { known = { file = options.file } }
   local ready, err = prepare(options, job)
   if not ready then return results.failure(terminal, job.known, err) end
+  if job.whole then return repair.nothing(job, terminal) end
   return run_job(job, options, terminal)
 end
 

@@ -39,6 +39,7 @@ local makers = {}
 
 function makers.run_started(event)
   local parts = { ("%s started: %s"):format(words.run(event), words.count(#event.steps, "step")) }
+  if event.parent then parts[#parts + 1] = "repairs run " .. event.parent end
   for _, input in ipairs(event.inputs or {}) do
     parts[#parts + 1] = ("%s=%s"):format(input.name, words.value(input.value))
   end
@@ -98,7 +99,7 @@ function makers.retry_scheduled(event, state)
 end
 
 local function took_of(step)
-  local took = step.outcome ~= "skipped" and words.span(words.begun_at(step), step.ended_at)
+  local took = words.took(step)
   return took and " in " .. took or ""
 end
 
@@ -108,6 +109,8 @@ function makers.step_ended(event, state)
     local reason = words.reason(step)
     return event.path, "skipped" .. (reason and ": " .. text.clean(reason) or "")
   end
+  local kept = words.kept(step)
+  if kept then return event.path, ("%s, %s"):format(words.outcome(event.outcome), kept) end
   local number = words.attempts(step)
   local items = step.items and "  " .. counts_line(step) or ""
   local tries = number > 1 and (" after %d attempts"):format(number) or ""

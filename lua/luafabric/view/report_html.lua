@@ -202,6 +202,7 @@ local function details(step, most_value)
   local parts = {}
   local function add(what) if what then parts[#parts + 1] = "<p>" .. what .. "</p>" end end
   add(reason_of(step))
+  if step.kept then add(html(words.kept(step))) end
   if step.branch then add("branch <code>" .. html(step.branch) .. "</code>") end
   local value = exit_value(step, most_value)
   if value and value:find("^<details") then
@@ -230,7 +231,7 @@ local function step_name(step)
 end
 
 local function row(id, name, step, most_value)
-  local took = step.outcome ~= "skipped" and words.span(words.begun_at(step), step.ended_at)
+  local took = words.took(step)
   return ('<tr%s><th scope="row" class="one">%s</th><td class="two">%s</td>'
     .. '<td class="three">%s</td><td class="four">%s</td><td>%s</td></tr>'):format(id, name,
     said(step), attempts_text(step), took or "–", details(step, most_value))

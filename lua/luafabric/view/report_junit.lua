@@ -55,6 +55,7 @@ local function body_of(step)
   add("reason", words.reason(step))
   add("attempts", #step.attempts > 0 and #step.attempts)
   add("job", step.job_id)
+  add("end", words.kept(step))
   local last = step.attempts[#step.attempts]
   for _, link in ipairs(words.links(last and last.links)) do add(link.name, link.url) end
   return table.concat(parts, "\n")
@@ -78,6 +79,8 @@ local function case(state, step, kind, now)
   elseif rows.is_bad(step) then
     lines[1] = ("    <system-out>%s</system-out>"):format(xml("borne: may fail, or tolerated\n"
       .. body_of(step)))
+  elseif step.kept then
+    lines[1] = ("    <system-out>%s</system-out>"):format(xml(words.kept(step)))
   elseif step.exit_value and step.exit_value ~= "" then
     lines[1] = ("    <system-out>%s</system-out>"):format(xml("exit value: "
       .. text.head(step.exit_value, MOST_TEXT)))

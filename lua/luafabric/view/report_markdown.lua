@@ -64,6 +64,7 @@ local function details(step)
   local parts = {}
   local function add(what) if what then parts[#parts + 1] = what end end
   add(reason(step))
+  add(words.kept(step))
   if step.branch then add("branch " .. code(step.branch, MOST_VALUE)) end
   local value = step.exit_value
   if value and value ~= "" then add("gave " .. code(value, MOST_VALUE)) end
@@ -72,7 +73,7 @@ local function details(step)
 end
 
 local function row(name, step)
-  local took = step.outcome ~= "skipped" and words.span(words.begun_at(step), step.ended_at)
+  local took = words.took(step)
   return ("| %s | %s | %s | %s | %s |"):format(md(name), outcome(step), attempts(step), took or "",
     details(step))
 end

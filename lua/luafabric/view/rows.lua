@@ -137,7 +137,8 @@ local function ended_row(step)
   end
   if step.branch then add(pieces, "branch " .. tostring(step.branch)) end
   add(pieces, attempt_piece(step))
-  add(pieces, words.span(words.begun_at(step), step.ended_at))
+  add(pieces, words.took(step))
+  add(pieces, words.kept(step), "faint")
   if M.is_bad(step) then add(pieces, quoted(words.reason(step))) end
   return { sign = sign, tone = tone, pieces = pieces }
 end

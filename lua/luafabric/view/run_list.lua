@@ -58,6 +58,7 @@ end
 ---@class luafabric.RunListEntry
 ---@field id string              as short as it may be
 ---@field workflow string
+---@field parent string|nil      id of the run that it repairs
 ---@field state "running"|"detached"|"ended"
 ---@field orphaned boolean|nil
 ---@field outcome string|nil
@@ -73,7 +74,9 @@ local heads = { id = "RUN", workflow = "WORKFLOW", state = "STATE", started = "S
 
 local function cells_of(entry)
   local state, tone = state_piece(entry)
-  return { id = text.clean(entry.id), workflow = text.cut(text.clean(entry.workflow), MOST_NAME),
+  local workflow = text.cut(text.clean(entry.workflow), MOST_NAME)
+  if entry.parent then workflow = ("%s, repairs %s"):format(workflow, text.clean(entry.parent)) end
+  return { id = text.clean(entry.id), workflow = workflow,
     state = state, tone = tone, started = words.time(entry.started_at) or "",
     took = words.ticking(entry.started_at, entry.till) or "", steps = steps_text(entry.tally),
     owner = text.clean(entry.owner or "") }

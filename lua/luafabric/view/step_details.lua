@@ -23,6 +23,8 @@ local function add_declaration(lines, step, options)
   add_fact(lines, "  ", "branch", step.branch and tostring(step.branch), options)
   add_fact(lines, "  ", "ready", words.time(step.ready_at), options)
   add_fact(lines, "  ", "ended", words.time(step.ended_at), options)
+  add_fact(lines, "  ", "kept", step.kept and ("from run %s%s"):format(step.kept.run_id,
+    step.kept.job_id and ", job " .. step.kept.job_id or ""), options)
   add_fact(lines, "  ", "exit value", step.exit_value, options)
 end
 

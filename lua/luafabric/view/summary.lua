@@ -17,6 +17,7 @@ local MOST_REASON = 4 -- lines of one reason
 -- ---- one line for each thing to look at ----
 
 local function attempt_facts(step)
+  if step.kept then return { words.kept(step) } end
   local facts = {}
   local number, of = words.attempts(step)
   if number > 1 or step.max_attempts and number > 0 then facts[1] = "attempt " .. of end
@@ -181,6 +182,14 @@ local count_order = { "succeeded", "failed", "timed_out", "cancelled", "unauthor
   "capacity", "throttled", "platform", "deduped", "unknown", "skipped", "running", "waiting",
   "not begun" }
 
+local function is_kept(step)
+  if not step.items then return step.kept ~= nil end
+  for _, item in ipairs(step.items) do
+    if not item.kept then return false end
+  end
+  return #step.items > 0
+end
+
 local function counts_of(state)
   local counts = {}
   for _, path in ipairs(state.order) do
@@ -188,6 +197,7 @@ local function counts_of(state)
     if step.kind ~= "item" then
       local what = step.outcome or words.phase(step)
       counts[what] = (counts[what] or 0) + 1
+      if what == "succeeded" and is_kept(step) then counts.kept = (counts.kept or 0) + 1 end
     end
   end
   return counts
@@ -202,6 +212,9 @@ function M.counts(state)
   for _, outcome in ipairs(count_order) do
     local word = outcome == "succeeded" and "ok" or words.outcome(outcome)
     if counts[outcome] then parts[#parts + 1] = ("%d %s"):format(counts[outcome], word) end
+    if outcome == "succeeded" and counts.kept then
+      parts[#parts] = ("%s (%d kept)"):format(parts[#parts], counts.kept)
+    end
   end
   return #parts > 0 and table.concat(parts, ", ") or "no steps"
 end

@@ -135,6 +135,24 @@ function M.begun_at(step)
   return first and first.intended_at or step.ready_at
 end
 
+--- Where the end of a step comes from that was not run; nil of all others.
+---@param step luafabric.StepState
+---@return string|nil  "kept from run 7f3a12"
+function M.kept(step)
+  local kept = step.kept
+  if not kept then return nil end
+  return ("%s from run %s"):format(kept.why == "once" and "reused" or "kept",
+    tostring(kept.run_id))
+end
+
+--- How long a step took; nil of one that did nothing.
+---@param step luafabric.StepState  ended
+---@return string|nil
+function M.took(step)
+  if step.outcome == "skipped" or step.kept then return nil end
+  return M.span(M.begun_at(step), step.ended_at)
+end
+
 --- Which attempts are meant by "attempt 2/3": those that a full capacity sent back do not count.
 ---@param step luafabric.StepState
 ---@return integer number
