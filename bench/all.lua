@@ -5,7 +5,7 @@ local machine = require "bench.machine"
 
 local benches = {
   "first_byte", "encoder", "polls", "submissions", "watched_memory",
-  "workflow_plan", "workflow_engine", "manners", "store_commits",
+  "workflow_plan", "workflow_engine", "manners", "store_commits", "lost_answers",
 }
 
 local only = arg[1]

@@ -198,6 +198,7 @@ build = {
     ["luafabric.engine.slots"] = "lua/luafabric/engine/slots.lua",
     ["luafabric.engine.start_event"] = "lua/luafabric/engine/start_event.lua",
     ["luafabric.engine.stopping"] = "lua/luafabric/engine/stopping.lua",
+    ["luafabric.engine.submitting"] = "lua/luafabric/engine/submitting.lua",
     ["luafabric.engine.timers"] = "lua/luafabric/engine/timers.lua",
     ["luafabric.engine.unit"] = "lua/luafabric/engine/unit.lua",
     ["luafabric.engine.view"] = "lua/luafabric/engine/view.lua",

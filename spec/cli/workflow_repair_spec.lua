@@ -1,5 +1,5 @@
--- `luafabric repair`, as somebody at a terminal sees it: what it refuses, and a repair of a run that
--- went wrong, on the emulator.
+-- `luafabric repair`, as somebody at a terminal sees it: what it refuses, and a repair of a run
+-- that went wrong, on the emulator.
 
 local command = require "spec.cli.command"
 local shell = require "spec.support.shell"
@@ -11,7 +11,7 @@ describe("luafabric repair", function()
   after_each(function() world:close() end)
 
   it("says what is wrong before anything is sent", function()
-    local code, out, err = world:luafabric("repair", "nosuch")
+    local code, out, err, _ = world:luafabric("repair", "nosuch")
     assert.equal(2, code)
     assert.equal("", out)
     assert.matches("^luafabric: no run nosuch in .*runs belong to the machine that started them",

@@ -62,6 +62,8 @@ describe("the plain host #process", function()
     assert(host.watch_store(handle()))
     assert.same({ kind = "store", store = one }, host.wait(10)[1])
     assert.equal(1, settled)
+    host.unwatch_store(one) -- the other is still there
+    assert.same("store", host.wait(10)[1].kind)
     host.unwatch_store(handle())
     child:wait(10) -- the end of its output is readable for ever
     assert.same({}, host.wait(0))

@@ -115,7 +115,19 @@ describe("a submission in doubt", function()
 
   it("is looked for again where the list could not be read, and then never sent again", function()
     waits_till(60, decide(30, nil, exclusive))
-    is_unknown({}, decide(330, nil, exclusive))
+    -- All is settled, but nobody could look yet: some minutes more.
+    waits_till(9030, decide(9000, nil, exclusive))
+    waits_till(9300, decide(9290, nil, { unread_since = AT + 9000 }))
+    is_unknown({}, decide(9300, nil, { unread_since = AT + 9000 }))
+    assert.equal("not_started", decide(9030, {}, { unread_since = AT + 9000 }).verdict)
+  end)
+
+  it("is settled later where its process may have sent it later", function()
+    local late = { intent = { sent_by = AT + 100 } }
+    waits_till(430, decide(330, {}, late))
+    assert.equal("not_started", decide(430, {}, late).verdict)
+    is_adopted(1, "exclusive", decide(30, { row(1, 1) }, { intent = late.intent,
+      exclusive = true }))
   end)
 
   it("that was accepted is never sent again", function()

@@ -196,9 +196,13 @@ local function raised(terminal, interrupt, job, err)
   end
   interrupt.print_above = nil
   interrupt:say_what_is_left()
-  local failure = errors.new { kind = "raised", message = "internal error: " .. message }
+  -- What the store says is nobody's mistake. A run that was taken over goes on, elsewhere.
+  local store_code = errors.is(err) and err.store_code
+  local failure = store_code and err
+    or errors.new { kind = "raised", message = "internal error: " .. message }
   terminal:tell("luafabric: " .. terminal_module.one_line(failure.message))
-  return finish_left(terminal, interrupt, job, interrupt:code_of_mistake(), failure)
+  local code = store_code == "fenced" and exit_codes.detached or interrupt:code_of_mistake()
+  return finish_left(terminal, interrupt, job, code, failure)
 end
 
 --- How the command ends after what `run_worker` gave.

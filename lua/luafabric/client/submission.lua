@@ -43,6 +43,7 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field before_again nil|fun(): boolean|nil, luafabric.Error|nil  called before it is sent once
 ---   more after a wait; may wait
 --- @field not_after nil|fun(): number  host time after which it must not be sent
+--- @field lease_is_short boolean|nil  that came before the deadline
 --- @field waited boolean|nil       it was told that nothing was started
 --- @field doubt table|nil          the outcome is `unknown`: what can be told of it
 --- @field pass luafabric.Pass|nil   through the gate of the quotas, over all tries
@@ -181,6 +182,11 @@ function verdicts.cannot_send(self, completion)
 end
 
 function verdicts.too_late(self)
+  if self.lease_is_short then
+    return nil, errors.new { kind = "platform", store_code = "lease", sent = "no",
+      message = ("%s was not submitted: by then this process might not have owned the run any more")
+        :format(words.name(self.run)) }
+  end
   return nil, errors.new { kind = "timeout", sent = "no",
     message = ("%s was not submitted within %s"):format(words.name(self.run),
       duration.format(self.submit_timeout)) }
@@ -335,7 +341,9 @@ local function send(self)
   self.waited = nil
   -- Only now: what is known of the lease may have changed during the waits.
   local request = request_of(self)
-  request.not_after = math.min(self.deadline, self.not_after and self.not_after() or math.huge)
+  local lease = self.not_after and self.not_after() or math.huge
+  request.not_after = math.min(self.deadline, lease)
+  self.lease_is_short = lease < self.deadline
   request.timeout = self.client.request_timeout or ANSWER_TIMEOUT
   local completion, token = call.once(self.client, request, { pass = self.pass, is_in = true,
     before = function()

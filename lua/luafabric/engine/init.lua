@@ -52,6 +52,20 @@ function Engine:record(event, intent)
   return ticket
 end
 
+--- Writes an event down, and takes it into the state only when it is safe: for one that the store
+--- may refuse; in a task.
+---@param event table  without `at`
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  the event did not happen
+function Engine:record_safely(event)
+  event.at = self.host.wall()
+  local ok, err = journal.await(self, journal.append(self, { event }))
+  if not ok then return nil, err end
+  history.apply(self.state, event)
+  if self.on_event then self:tell(event) end
+  return true
+end
+
 --- An exit value that holds a secret: later steps read it as it is, nobody else does.
 function Engine:keep_exit_value(event)
   if event.type ~= "step_ended" then return end

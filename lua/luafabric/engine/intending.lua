@@ -6,11 +6,13 @@ local journal = require "luafabric.engine.journal"
 
 local M = {}
 
---- What keeps every process that shares the store from submitting this notebook meanwhile.
-local function intent_of(engine, unit, prepared, number)
+--- What keeps every process that shares the store from submitting this notebook meanwhile; `again`:
+--- it surely came to nothing before.
+local function intent_of(engine, unit, prepared, number, again)
   local settings, run = engine.port:reconciliation(), prepared.run
   return { notebook = run.workspace_id .. "/" .. run.notebook_id, path = unit.path,
-    attempt = number, blocks_until = engine.host.wall() + settings.V + settings.D }
+    attempt = number, again = again,
+    blocks_until = engine.host.wall() + settings.V + settings.D }
 end
 
 --- Writes down that it is about to be sent.
@@ -37,7 +39,7 @@ end
 function M.intend_again(engine, unit, prepared)
   local number = #engine.state.steps[unit.path].attempts
   local ticket = engine:record({ type = "attempt_repeated", path = unit.path, attempt = number },
-    intent_of(engine, unit, prepared, number))
+    intent_of(engine, unit, prepared, number, true))
   local durable, err = journal.await(engine, ticket)
   if durable then return true end
   if err.store_code == "intent_open" then return nil, err end

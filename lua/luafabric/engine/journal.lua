@@ -10,39 +10,67 @@ local RENEWALS = 3 -- of a lease
 local FALLBACK_LEASE = 30 -- seconds
 local REQUESTS_EVERY = 1
 
+--- Whatever is refused although nobody waits for it stops the run: what was decided on it since is
+--- built on nothing.
+local function sweep(engine)
+  local written = engine.written
+  while written.first <= written.last do
+    local ticket = written[written.first]
+    local durable, err = engine.store:is_durable(ticket)
+    if not durable and not err then return end
+    written[written.first] = nil
+    written.first = written.first + 1
+    if err and not engine.awaited[ticket] then
+      engine.failure = engine.failure or err
+      engine.wake:signal()
+    end
+    engine.awaited[ticket] = nil
+  end
+end
+
 --- Events, as one unit; `intent` is a notebook that nobody else may submit meanwhile.
 ---@param engine table
 ---@param events table[]
----@param intent table|nil  { notebook, path, attempt, blocks_until }
+---@param intent table|nil  { notebook, path, attempt, blocks_until, again }
 ---@return any ticket
 function M.append(engine, events, intent)
   local ticket, err = engine.store:append(events, intent)
   if not ticket then error(err, 0) end
+  if engine.is_immediate then sweep(engine) end
+  local written = engine.written
+  written.last = written.last + 1
+  written[written.last] = ticket
   engine.last_ticket = ticket
   return ticket
 end
 
---- Waits until what was written down would survive; in a task.
+--- Waits until what was written down would survive; in a task. Its refusal is the caller's to
+--- handle.
 ---@return boolean|nil durable
 ---@return luafabric.Error|nil err  it never will be
 function M.await(engine, ticket)
+  engine.awaited[ticket] = true
   while true do
     local durable, err = engine.store:is_durable(ticket)
     if durable then return true end
     if err then return nil, err end
-    engine.forget_store = engine.forget_store
-      or engine.loop:on("store", function() engine.stored:signal() end)
     engine.stored:wait()
   end
 end
 
+--- Raises where the run is not ours any more.
+function M.check_lease(engine)
+  local store = engine.store
+  if store:owned_until() > -math.huge then return end
+  error(store.lost or errors.new { kind = "configuration", store_code = "fenced",
+    message = ("run %s was taken over by another process: this one stops"):format(
+      engine.state.run_id) }, 0)
+end
+
 local function renew(engine)
   local store = engine.store
-  if store:owned_until() == -math.huge then
-    error(errors.new { kind = "configuration", store_code = "fenced", message = ("run %s was taken "
-      .. "over by another process: this one stops"):format(engine.state.run_id) }, 0)
-  end
-  local ticket, err = store:renew()
+  M.check_lease(engine)
+  local ticket, err = store:renew(engine.host.now())
   if not ticket then error(err, 0) end
   local lease = store.store and store.store.lease or FALLBACK_LEASE
   engine.timers:after(lease / RENEWALS, function() renew(engine) end)
@@ -59,17 +87,35 @@ end
 --- Begins to watch the store, and to hold the run.
 function M.open(engine)
   local store = engine.store
+  engine.written, engine.awaited = { first = 1, last = 0 }, {}
+  engine.is_immediate = not (store.fd and store:fd())
+  engine.forget_store = engine.loop:on("store", function()
+    sweep(engine)
+    engine.stored:signal()
+  end)
   if store.fd then assert(engine.host.watch_store(store)) end
   if store.renew then renew(engine) end
   if store.requests then look_for_requests(engine) end
 end
 
 --- Host time after which nothing may be sent for this run, since it may be another's by then.
+--- Others go by the wall clock, which may be set: the lease ends by that clock, or when its time
+--- has passed since it was asked for, whichever comes first.
 ---@return number
 function M.not_after(engine)
   local store = engine.store
   if not store.owned_until then return math.huge end
-  return engine.host.now() + store:owned_until() - engine.host.wall()
+  local by_wall = engine.host.now() + store:owned_until() - engine.host.wall()
+  return math.min(by_wall, store:held_until())
+end
+
+--- Which of these jobs belong to attempts of any run in the store.
+---@param job_ids string[]
+---@return table<string, boolean>|nil claimed
+---@return luafabric.Error|nil err
+function M.claimed(engine, job_ids)
+  if not engine.store.claimed then return {} end
+  return engine.store:claimed(job_ids)
 end
 
 --- Everything that was written down is safe, or never will be; in a task.
@@ -77,7 +123,10 @@ end
 ---@return luafabric.Error|nil err
 function M.settle(engine)
   if not engine.last_ticket then return true end
-  return M.await(engine, engine.last_ticket)
+  local ok, err = M.await(engine, engine.last_ticket)
+  if not ok then return nil, err end
+  sweep(engine)
+  return not engine.failure, engine.failure
 end
 
 --- Lets go of the store; it is the caller's to close.

@@ -77,14 +77,40 @@ end
 
 -- ---- looking ----
 
-local function decide(engine, unit, doubt, rows, now)
+--- The runs among these that are known to be other attempts', of this client or of the store.
+local function claimed_among(engine, doubt, rows)
+  local ids = {}
+  for index, row in ipairs(rows) do ids[index] = row.job_id end
+  local claimed, err = journal.claimed(engine, ids)
+  if not claimed then return nil, err end
+  local known = doubt.intent:claimed()
+  for _, id in ipairs(ids) do claimed[id] = claimed[id] or known[id] end
+  return claimed
+end
+
+local function look(engine, run, doubt)
+  local rows, claimed, err
+  rows, err = engine.port:list_runs(run, doubt.tag)
+  if not rows then return nil, err end
+  claimed, err = claimed_among(engine, doubt, rows)
+  if not claimed then return nil, err end
+  return rows, claimed
+end
+
+local function decide(engine, unit, doubt, rows, claimed, now)
   local settings = engine.port:reconciliation()
   return reconcile.decide {
     intent = { at = doubt.at, tag = doubt.tag, request_id = doubt.request_id,
-      accepted = doubt.accepted },
-    rows = rows, now = now, claimed = doubt.intent:claimed(), rival = doubt.intent:has_rival(),
+      accepted = doubt.accepted, sent_by = doubt.sent_by },
+    rows = rows, now = now, claimed = claimed, unread_since = doubt.unread_since,
+    rival = doubt.intent:has_rival(),
     V = settings.V, D = settings.D, skew = settings.skew, tag_proven = settings.tag_proven,
     exclusive = engine:is_exclusive(unit) }
+end
+
+--- Unix seconds by a clock that nobody sets while one waits.
+local function time_of(engine, doubt)
+  return doubt.at + engine.host.now() - doubt.sent_at
 end
 
 --- Looks again and again until something is concluded; in the unit's own task.
@@ -94,17 +120,38 @@ local function conclude(engine, unit, run, doubt)
   local settings = engine.port:reconciliation()
   local till = doubt.at + settings.V
   while true do
-    tasks.sleep(math.max(LEAST_WAIT, till - engine.host.wall()))
-    local now = engine.host.wall()
-    local rows, problem = engine.port:list_runs(run, doubt.tag)
-    local verdict = decide(engine, unit, doubt, rows, now)
-    if verdict.verdict ~= "wait" then return verdict, problem end
+    tasks.sleep(math.max(LEAST_WAIT, till - time_of(engine, doubt)))
+    local now = time_of(engine, doubt)
+    local rows, claimed = look(engine, run, doubt)
+    doubt.unread_since = not rows and (doubt.unread_since or now) or nil
+    local verdict = decide(engine, unit, doubt, rows, rows and claimed, now)
+    if verdict.verdict ~= "wait" then return verdict, not rows and claimed or nil end
     till = verdict.till
   end
 end
 
 local function number_of(engine, unit)
   return #engine.state.steps[unit.path].attempts
+end
+
+--- The run that was found is written down as ours. It is not where another attempt has it already.
+---@return boolean adopted
+local function adopt(engine, unit, run, doubt, verdict)
+  local ok, err = engine:record_safely { type = "attempt_adopted", path = unit.path,
+    job_id = verdict.job_id, attempt = number_of(engine, unit), how = verdict.how }
+  if not ok and err.store_code ~= "job_taken" then error(err, 0) end
+  -- Only now: a run that is over says so at once, and must be the unit's by then.
+  if ok then engine.port:adopt(run, verdict.job_id, doubt.sent_at) end
+  return ok == true
+end
+
+--- Until its fate is known, and where its run is found, written down.
+local function settle(engine, unit, run, doubt)
+  while true do
+    local verdict, problem = conclude(engine, unit, run, doubt)
+    local is_settled = verdict.verdict ~= "adopt" or adopt(engine, unit, run, doubt, verdict)
+    if is_settled then return verdict, problem end
+  end
 end
 
 --- What became of a submission in doubt. Waits for as long as it takes to know.
@@ -119,9 +166,9 @@ function M.resolve(engine, unit, run, doubt)
   local settings = engine.port:reconciliation()
   engine:record { type = "attempt_doubtful", path = unit.path, attempt = number_of(engine, unit),
     message = run.error.message, request_id = run.request_id, accepted = doubt.accepted,
-    till = reconcile.settled_at(doubt.at, settings.V, settings.D) }
+    till = reconcile.settled_at(doubt.sent_by or doubt.at, settings.V, settings.D) }
   doubt.intent:judged()
-  local verdict, problem = conclude(engine, unit, run, doubt)
+  local verdict, problem = settle(engine, unit, run, doubt)
   if verdict.verdict == "unknown" then
     doubt.intent:give_up()
     run.error = unknown_error(engine, unit, run, doubt, verdict, problem)
@@ -131,11 +178,6 @@ function M.resolve(engine, unit, run, doubt)
   if verdict.verdict == "not_started" then
     return "not_started", not_started_error(engine, run, doubt)
   end
-  engine.port:adopt(run, verdict.job_id, doubt.sent_at)
-  local ticket = engine:record { type = "attempt_adopted", path = unit.path, job_id = run.job_id,
-    attempt = number_of(engine, unit), how = verdict.how }
-  local durable, err = journal.await(engine, ticket)
-  if not durable then error(err, 0) end
   return "adopted"
 end
 

@@ -2,6 +2,7 @@
 
 local errors = require "luafabric.errors"
 local request_module = require "luafabric.workflow.request"
+local submitting = require "luafabric.engine.submitting"
 local units = require "luafabric.engine.unit"
 
 local M = {}
@@ -35,7 +36,10 @@ local function look_for(engine, unit, attempt)
   local run, doubt = engine.port:in_doubt(attempt.request, at, attempt,
     units.listener_of(engine, unit))
   unit.is_restored = nil
-  units.doubtful(engine, unit, { doubt = doubt }, run)
+  -- Who had the run before may have sent it later than it was written down.
+  local rival_until = engine.store.rival_until
+  doubt.sent_by = rival_until and math.max(at, rival_until) or nil
+  submitting.doubtful(engine, unit, { doubt = doubt }, run)
 end
 
 local function watch_again(engine, unit, attempt)

@@ -3,6 +3,7 @@
 
 local capacity_queue = require "luafabric.engine.capacity_queue"
 local fan_out = require "luafabric.engine.fan_out"
+local submitting = require "luafabric.engine.submitting"
 local units = require "luafabric.engine.unit"
 
 local M = {}
@@ -103,7 +104,7 @@ function M:dispatch()
   while unit do
     unit.holds_slot = true
     self.active = self.active + 1
-    units.start(self, unit)
+    submitting.start(self, unit)
     unit = next_unit(self)
   end
 end

@@ -1,6 +1,6 @@
 --- A unit is what is submitted: a step, the branch a switch took, or one item of an `each`. This is
---- its life from the free slot that starts it to its end: request, submission, run, end, another
---- attempt. What it may do next is in history.attempt_transitions.
+--- its life: request, run, end, another attempt; how it is submitted is in engine/submitting. What
+--- it may do next is in history.attempt_transitions.
 ---
 --- A unit: { path, step (of the plan), branch (whose fields it runs with), item, index, at (its
 --- place among the ready ones), request, task, run, in_flight, in_doubt, stop, timers… }
@@ -10,17 +10,10 @@ local attempts = require "luafabric.engine.attempts"
 local cancelling = require "luafabric.engine.cancelling"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
-local intending = require "luafabric.engine.intending"
-local journal = require "luafabric.engine.journal"
 local reasons = require "luafabric.engine.reasons"
-local reconciling = require "luafabric.engine.reconciling"
 local request_module = require "luafabric.workflow.request"
 
 local M = {}
-
--- How long a submission may wait for quota or capacity: neither is a failure. Deadlines and the
--- workflow's timeout end it before.
-local SUBMIT_PATIENCE = 24 * 3600 -- seconds
 
 -- ---- ends ----
 
@@ -79,23 +72,28 @@ function M.settle(engine, unit, outcome, err)
   end_unit(engine, unit, outcome, reason, run and run.exit_value)
 end
 
-local function end_attempt(engine, unit, outcome, err)
+--- Its attempt is over, with a run or without.
+---@param engine table
+---@param unit table
+---@param outcome string
+---@param err luafabric.Error|nil  where there was no run
+function M.end_attempt(engine, unit, outcome, err)
   engine:leave_capacity(unit, outcome)
   attempts.record_end(engine, unit, outcome, err)
   M.settle(engine, unit, outcome, err)
 end
 
 --- What was about to be sent keeps nobody else from sending.
-local function withdraw(engine, unit)
+function M.withdraw(engine, unit)
   if unit.prepared then engine.port:withdraw(unit.prepared) end
   unit.prepared = nil
 end
 
 --- It was to stop, and surely nothing runs.
-local function stop_unsubmitted(engine, unit)
+function M.stop_unsubmitted(engine, unit)
   local stop = unit.stop
-  withdraw(engine, unit)
-  if attempts.open(engine, unit) then return end_attempt(engine, unit, stop.outcome) end
+  M.withdraw(engine, unit)
+  if attempts.open(engine, unit) then return M.end_attempt(engine, unit, stop.outcome) end
   engine:was_stopped(stop)
   end_unit(engine, unit, stop.outcome, { kind = stop.kind, message = stop.message })
 end
@@ -104,7 +102,7 @@ end
 local function run_ended(engine, unit)
   if unit.over or not unit.run or not unit.run.outcome then return end
   forget_timers(engine, unit, of_attempt)
-  end_attempt(engine, unit, unit.run.outcome)
+  M.end_attempt(engine, unit, unit.run.outcome)
 end
 
 -- ---- a run that is to end ----
@@ -118,7 +116,7 @@ local function give_up(engine, unit)
   run.error = errors.new { kind = "timeout", message = message }
   engine:warn(unit.path, message)
   stop.final, stop.message = true, message
-  end_attempt(engine, unit, stop.outcome)
+  M.end_attempt(engine, unit, stop.outcome)
 end
 
 local function cancel_run(engine, unit)
@@ -149,7 +147,7 @@ function M.stop(engine, unit, stop)
   local is_waiting = unit.retry_timer or unit.heap_index
   if is_waiting then
     engine:unqueue(unit)
-    return stop_unsubmitted(engine, unit)
+    return M.stop_unsubmitted(engine, unit)
   end
   if unit.run then
     if unit.run.outcome then return end -- it is over: its end is being read
@@ -158,29 +156,11 @@ function M.stop(engine, unit, stop)
   -- The answer, or what is found instead of one, decides whether there is a run.
   if unit.in_flight or unit.in_doubt or unit.is_recording or unit.is_restored then return end
   local task = unit.task
-  stop_unsubmitted(engine, unit)
+  M.stop_unsubmitted(engine, unit)
   task:cancel() -- last, since this may be that task itself
 end
 
--- ---- submission ----
-
---- The intent cannot be written down, so nothing is sent. Where another process has one of the same
---- notebook open, ours was refused whole: it is written without the claim, and has come to nothing.
-local function not_recorded(engine, unit, event, err)
-  if err.store_code ~= "intent_open" then error(err, 0) end
-  journal.append(engine, { event })
-  engine:submission_over(unit)
-  M.not_started(engine, unit, err)
-end
-
---- Surely no run was started.
-local function refused(engine, unit, err)
-  if err.store_code == "intent_open" then return M.not_started(engine, unit, err) end
-  local outcome = reasons.outcome_of_error(err)
-  if attempts.open(engine, unit) then return end_attempt(engine, unit, outcome, err) end
-  if again.after_preparation(engine, unit, err) then return end
-  end_unit(engine, unit, outcome, reasons.of_attempt(nil, err, outcome))
-end
+-- ---- what it is told ----
 
 --- There is a run, which is watched.
 ---@param engine table
@@ -208,7 +188,7 @@ local told = { paced = attempts.record_pace, submitted = attempts.record_accepta
 --- It is to stop, and between two sends nothing runs: the submission's own task ends here.
 local function stop_between_sends(engine, unit)
   local task = unit.task
-  stop_unsubmitted(engine, unit)
+  M.stop_unsubmitted(engine, unit)
   task:cancel()
 end
 
@@ -254,79 +234,8 @@ end
 
 --- Surely no run was started, although no answer said so.
 function M.not_started(engine, unit, err)
-  if unit.stop then return stop_unsubmitted(engine, unit) end
-  end_attempt(engine, unit, "not_started", err)
-end
-
---- No answer says whether there is a run: it is looked for, and whatever is not proven stays
---- unknown.
----@param engine table
----@param unit table
----@param prepared { doubt: table }
----@param run luafabric.Run  with the outcome "unknown"
-function M.doubtful(engine, unit, prepared, run)
-  engine.has_submitted = true
-  if engine.submission ~= "reconcile" then
-    unit.run = run
-    return run_ended(engine, unit)
-  end
-  unit.in_doubt = true
-  local fate, err = reconciling.resolve(engine, unit, run, prepared.doubt)
-  unit.in_doubt = nil
-  if fate == "not_started" then return M.not_started(engine, unit, err) end
-  unit.run = run
-  if fate == "unknown" then return run_ended(engine, unit) end
-  unit.task = nil
-  M.accepted(engine, unit, run, prepared.doubt.sent_at)
-end
-
---- While it waited for its turn, the capacity turned out to be smaller than it was thought to be.
-local function back_in_queue(engine, unit)
-  withdraw(engine, unit)
-  engine:release(unit)
-  unit.task = nil
-  engine:enqueue(unit, unit.heap_order)
-end
-
-local function submit(engine, unit)
-  local prepared, err = engine.port:prepare(unit.request, SUBMIT_PATIENCE,
-    M.listener_of(engine, unit), engine.submission == "reconcile")
-  if not prepared then
-    engine:submission_over(unit)
-    return refused(engine, unit, err)
-  end
-  unit.prepared = prepared
-  local entered
-  entered, err = engine.port:enter(prepared, function() engine:submission_over(unit) end)
-  if not entered then
-    engine:submission_over(unit)
-    return refused(engine, unit, err)
-  end
-  if not engine:has_room(unit) then return back_in_queue(engine, unit) end
-  engine:submission_begun(unit)
-  local ticket, event = intending.intend(engine, unit, prepared)
-  unit.is_recording = true
-  local durable, problem = journal.await(engine, ticket)
-  unit.is_recording = nil
-  if not durable then
-    withdraw(engine, unit)
-    return not_recorded(engine, unit, event, problem)
-  end
-  if unit.stop then
-    withdraw(engine, unit)
-    return stop_unsubmitted(engine, unit)
-  end
-  prepared.before_again = function() return intending.intend_again(engine, unit, prepared) end
-  prepared.not_after = function() return journal.not_after(engine) end
-  local run
-  run, err = engine.port:submit(prepared)
-  unit.in_flight, unit.prepared = false, nil
-  engine:submission_over(unit)
-  if not run then return refused(engine, unit, err) end
-  if run.outcome == "unknown" then return M.doubtful(engine, unit, prepared, run) end
-  unit.run = run
-  unit.task = nil -- it ends here; what is watched is a row, and holds no coroutine
-  M.accepted(engine, unit, run)
+  if unit.stop then return M.stop_unsubmitted(engine, unit) end
+  M.end_attempt(engine, unit, "not_started", err)
 end
 
 --- Our own mistake, or a program's that embeds us: the step says so instead of hanging.
@@ -334,11 +243,11 @@ local function crashed(engine, unit, err)
   engine:submission_over(unit)
   if err.store_code then error(err, 0) end -- nothing can be written down any more
   if unit.over or err.kind == "cancelled" then return end
-  if not unit.in_flight then withdraw(engine, unit) end
+  if not unit.in_flight then M.withdraw(engine, unit) end
   -- Of a run that is taken up again it is not known what runs.
   local may_run = unit.in_flight or unit.in_doubt or unit.is_restored
   local outcome = may_run and "unknown" or "failed"
-  if attempts.open(engine, unit) then return end_attempt(engine, unit, outcome, err) end
+  if attempts.open(engine, unit) then return M.end_attempt(engine, unit, outcome, err) end
   end_unit(engine, unit, outcome, { kind = "raised", message = err.message })
 end
 
@@ -369,15 +278,6 @@ function M.build(engine, unit)
   engine.masks:add(request.masks)
   engine:watch_deadline(unit, request.deadline)
   return not unit.over
-end
-
---- A slot is free for the unit: it is submitted.
----@param engine table
----@param unit table
-function M.start(engine, unit)
-  if not M.build(engine, unit) then return end
-  M.spawn(engine, unit, submit)
-  engine:submission_begun(unit)
 end
 
 --- Nobody listens to its run any more.

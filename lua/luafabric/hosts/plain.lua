@@ -57,7 +57,7 @@ function M.new(options)
   local signals = options.signals and core.signals(options.signals)
   local signal_fd = signals and signals:fd()
   local children = {} -- descriptor -> child
-  local stores = {} -- descriptor -> store
+  local stores = {} -- descriptor -> { store, count }: several runs of one store share it
   if signal_fd then assert(transport:watch(signal_fd)) end
 
   local host = {
@@ -93,22 +93,29 @@ function M.new(options)
     return ok, message
   end
 
-  --- Reports { kind = "store", store } whenever the store has news of what is durable, until
-  --- `unwatch_store`. Of a store that takes no time there is none.
+  --- Reports { kind = "store", store } whenever the store has news of what is durable, until it was
+  --- unwatched as often as it was watched. Of a store that takes no time there is none.
   ---@return boolean|nil ok
   ---@return string|nil message
   function host.watch_store(store)
     local fd = store.fd and store:fd()
-    if not fd or stores[fd] then return true end
+    if not fd then return true end
+    if stores[fd] then
+      stores[fd].count = stores[fd].count + 1
+      return true
+    end
     local ok, message = transport:watch(fd)
-    if ok then stores[fd] = store end
+    if ok then stores[fd] = { store = store, count = 1 } end
     return ok, message
   end
 
   --- To be called before the store is closed.
   function host.unwatch_store(store)
     local fd = store.fd and store:fd()
-    if fd and stores[fd] then host.unwatch(fd) end
+    local watched = fd and stores[fd]
+    if not watched then return end
+    watched.count = watched.count - 1
+    if watched.count == 0 then host.unwatch(fd) end
   end
 
   local function translate(event, events)
@@ -118,10 +125,10 @@ function M.new(options)
       end
       return
     end
-    local child, store = children[event.fd], stores[event.fd]
-    if store then
-      store:settle()
-      event = { kind = "store", store = store }
+    local child, watched = children[event.fd], stores[event.fd]
+    if watched then
+      watched.store:settle()
+      event = { kind = "store", store = watched.store }
     elseif child then
       transport:unwatch(event.fd)
       children[event.fd] = nil

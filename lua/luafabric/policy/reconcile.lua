@@ -10,6 +10,11 @@ local M = {}
 --- its way before Fabric takes it: nobody promises either.
 M.VISIBLE, M.LATE = 30, 300
 
+--- Seconds for a list that cannot be read although all is settled, as after a long pause, when the
+--- network may not be there yet: only then the fate stays unknown.
+M.UNREADABLE = 300
+local LOOK_AGAIN = 30 -- seconds
+
 -- Without any answer that says Fabric's time: seconds that the clocks may be apart.
 local UNMEASURED = 60
 -- A run's time and the answer's Date come from different machines of Fabric.
@@ -114,12 +119,15 @@ end
 -- ---- the decision ----
 
 ---@class luafabric.Doubt
----@field intent { at: number, tag: string|nil, request_id: string|nil, accepted: boolean|nil }
----  at: unix seconds when it was sent, or intended; request_id: of an answer that named no run;
+---@field intent { at: number, tag: string|nil, request_id: string|nil, accepted: boolean|nil,
+---  sent_by: number|nil }
+---  at: unix seconds when it was sent, or intended; sent_by: … until which it may have been sent,
+---  where that is not known better; request_id: of an answer that named no run;
 ---  accepted: it was a 202, so that there is a run, and it is never sent again
 ---@field rows table[]|nil    all runs that Fabric lists, of api.jobs, with `name`: of the session,
 ---  where it is known; nil: the list could not be read
 ---@field claimed table<string, boolean>|nil  ids of the runs that are known to be other attempts'
+---@field unread_since number|nil  unix seconds since which no list could be read
 ---@field now number          unix seconds when the list was asked for
 ---@field V number|nil        seconds until an accepted run is listed
 ---@field D number|nil        seconds that a request may be late
@@ -162,7 +170,10 @@ local function judge(given)
   local wait = { verdict = "wait", till = next_look(given) }
   if not given.rows then
     given.rows = {}
-    return is_settled and unknown(given, {}) or wait
+    local patience_ends = (given.unread_since or given.now) + M.UNREADABLE
+    if not is_settled then return wait end
+    if given.now >= patience_ends then return unknown(given, {}) end
+    return { verdict = "wait", till = math.min(given.now + LOOK_AGAIN, patience_ends) }
   end
   local job_id, how, is_twice = proven(given)
   if job_id then return { verdict = "adopt", job_id = job_id, how = how } end
@@ -190,7 +201,7 @@ function M.decide(doubt)
   local given = {}
   for name, value in pairs(doubt) do given[name] = value end
   given.V, given.D = doubt.V or M.VISIBLE, doubt.D or M.LATE
-  given.settled = M.settled_at(doubt.intent.at, given.V, given.D)
+  given.settled = M.settled_at(doubt.intent.sent_by or doubt.intent.at, given.V, given.D)
   if type(doubt.skew) == "number" then
     given.before, given.after = doubt.skew, doubt.skew
   else

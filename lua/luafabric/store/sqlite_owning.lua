@@ -133,7 +133,9 @@ function M.open_run(store, run_id, options)
   if not changes then return nil, messages.error(store.path, message, code) end
   -- Somebody else was quicker, or the owner renewed its lease: look again.
   if changes == 0 then return M.open_run(store, run_id, options) end
-  return run_module.new(store, { run_id = run_id, fence = row.fence + 1, lease_until = till })
+  local is_alone = row.owner == nil or owners.is_gone(row.owner)
+  return run_module.new(store, { run_id = run_id, fence = row.fence + 1, lease_until = till,
+    rival_until = not is_alone and till or nil })
 end
 
 return M

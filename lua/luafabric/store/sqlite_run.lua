@@ -25,23 +25,26 @@ local CLOSE_INTENT = [[update intents set state = 'closed'
 local EXPIRE_INTENT = [[update intents set state = 'closed'
   where notebook = ?1 and state = 'open' and blocks_until <= ?2]]
 local OPEN_INTENT = [[insert into intents (run_id, path, attempt, notebook, at, blocks_until, state)
-  values (?1, ?2, ?3, ?4, ?5, ?6, 'open')
-  on conflict (run_id, path, attempt) do update set notebook = excluded.notebook,
-    at = excluded.at, blocks_until = excluded.blocks_until, state = 'open']]
+  values (?1, ?2, ?3, ?4, ?5, ?6, 'open')]]
+-- A repeated one: the same attempt, whose answer said that nothing was started.
+local FORGET_INTENT = "delete from intents where run_id = ?1 and path = ?2 and attempt = ?3"
 
 ---@class luafabric.StoredRun
 ---@field run_id string
 ---@field fence integer   grows with every owner
+---@field rival_until number|nil  unix seconds until which the owner before may still send what it
+---  had written down; nil: it is surely gone, or let go
+---@field lost luafabric.Error|nil  why it is not ours any more
 local Run = {}
 Run.__index = Run
 
 --- The run's handle. Only the store makes one.
 ---@param store luafabric.SqliteStore
----@param given { run_id: string, fence: integer, lease_until: number }
+---@param given { run_id: string, fence: integer, lease_until: number, rival_until: number|nil }
 ---@return luafabric.StoredRun
 function M.new(store, given)
   return setmetatable({ store = store, run_id = given.run_id, fence = given.fence,
-    lease_until = given.lease_until, renewals = {} }, Run)
+    lease_until = given.lease_until, rival_until = given.rival_until }, Run)
 end
 
 -- ---- what an event changes beside the list of events ----
@@ -118,6 +121,9 @@ end
 local function add_intent(run, intent, unit)
   local now = run.store.now()
   unit[#unit + 1] = { EXPIRE_INTENT, intent.notebook, now }
+  if intent.again then
+    unit[#unit + 1] = { FORGET_INTENT, run.run_id, intent.path, intent.attempt }
+  end
   unit[#unit + 1] = { OPEN_INTENT, run.run_id, intent.path, intent.attempt, intent.notebook,
     intent.at or now, intent.blocks_until }
 end
@@ -128,6 +134,8 @@ end
 ---@field attempt integer
 ---@field blocks_until number   unix seconds: no other submission of the notebook until then
 ---@field at number|nil         unix seconds, default now
+---@field again boolean|nil     it was open before, and surely nothing was started: it is a new one.
+---  Otherwise an attempt has one intent, once
 
 --- Takes events, in order, as one unit. `intent` opens one in the same unit: where the notebook has
 --- an open intent already, nothing of the unit is written, and `is_durable` says so.
@@ -163,6 +171,9 @@ local function explain(run, refused)
   if message:find("intents.notebook", 1, true) then
     return "intent_open", "another submission of this notebook is not settled yet"
   end
+  if message:find("intents.run_id", 1, true) then
+    return "intended", "this attempt was written down as intended before"
+  end
   if message:find("jobs.job_id", 1, true) then
     return "job_taken", "this job instance belongs to another attempt already"
   end
@@ -183,28 +194,58 @@ end
 
 -- ---- the lease ----
 
---- Holds the run for another while. It is held when the ticket is durable: `owned_until` knows.
+--- Holds the run for another while. It is held when the ticket is durable: `owned_until` knows. One
+--- is asked for at a time: a disk that hangs gets no queue of them.
+---@param host_time number|nil  of a clock that nobody sets, for `held_until`
 ---@return integer|nil ticket
 ---@return luafabric.Error|nil err
-function Run:renew()
+function Run:renew(host_time)
+  self:owned_until() -- takes in what was renewed meanwhile
+  if self.renewal then return self.renewal.ticket end
   local till = self.store.now() + self.store.lease
   local ticket, err = self.store:commit {
     { HOLD, self.run_id, self.fence, till, changes = 1 } }
   if not ticket then return nil, err end
-  table.insert(self.renewals, { ticket = ticket, till = till })
+  self.renewal = { ticket = ticket, till = till,
+    held_until = host_time and host_time + self.store.lease }
   return ticket
 end
 
 --- Until when the run is surely ours; nothing may be sent for it later than that.
 ---@return number at  unix seconds; of a run that was lost or closed, -math.huge
 function Run:owned_until()
-  while self.renewals[1] do
-    local durable, err = self:is_durable(self.renewals[1].ticket)
-    if not durable and not err then break end
-    local renewal = table.remove(self.renewals, 1)
-    self.lease_until = durable and renewal.till or -math.huge
+  local renewal = self.renewal
+  if not renewal then return self.lease_until end
+  local durable, err = self:is_durable(renewal.ticket)
+  if not durable and not err then return self.lease_until end
+  self.renewal = nil
+  if err then
+    self.lost, self.lease_until, self.held = err, -math.huge, nil
+  else
+    self.lease_until, self.held = renewal.till, renewal.held_until
   end
   return self.lease_until
+end
+
+--- The same on the clock that was given to `renew`, which nobody sets.
+---@return number host_time  -math.huge before the first renewal is on the disk
+function Run:held_until()
+  self:owned_until()
+  return self.held or -math.huge
+end
+
+--- Which of these jobs belong to attempts that are written down, of whatever run.
+---@param job_ids string[]
+---@return table<string, boolean>|nil claimed
+---@return luafabric.Error|nil err
+function Run:claimed(job_ids)
+  local claimed = {}
+  for _, job_id in ipairs(job_ids) do
+    local row, err = self.store:job(job_id)
+    if err then return nil, err end
+    claimed[job_id] = row ~= nil or nil
+  end
+  return claimed
 end
 
 --- What other processes asked for since the last call.
@@ -216,7 +257,7 @@ Run.requests = requests.unseen
 function Run:close()
   if self.closed then return self.closed end
   local ticket, err = self.store:commit { { RELEASE, self.run_id, self.fence } }
-  self.closed, self.lease_until, self.renewals = ticket or 0, -math.huge, {}
+  self.closed, self.lease_until, self.renewal, self.held = ticket or 0, -math.huge, nil, nil
   return ticket, err
 end
 

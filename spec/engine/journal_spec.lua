@@ -1,0 +1,147 @@
+-- A workflow and its store: what the store refuses, what other runs in it have, and what becomes of
+-- a run that another process takes.
+
+local cut = require "spec.simulation.cut_run"
+local fabric = require "luafabric"
+local journal = require "luafabric.engine.journal"
+
+local RUN_ID = cut.RUN_ID
+
+local function lab_of(faults)
+  return fabric.lab { notebooks = { ["Sales/Ingest"] = "10m", ["Sales/Clean"] = "1h" },
+    faults = faults }
+end
+
+local ingest = fabric.workflow("nightly", function(flow)
+  flow:notebook("ingest", { notebook = "Ingest", workspace = "Sales", exclusive = true })
+end)
+
+local function lost(fault)
+  return { { at = "submit", number = 1, fault = fault or "lost_answer" } }
+end
+
+--- The store with a handle that `change` has changed.
+local function changed(store, change)
+  return setmetatable({ create_run = function(_, given)
+    local handle = assert(store:create_run(given))
+    change(handle)
+    return handle
+  end }, { __index = store })
+end
+
+--- Another run of the store has it.
+local function give_away(store, job_id)
+  local other = assert(store:create_run { run_id = "other", workflow = "other" })
+  assert(other:append { { type = "attempt_submitted", at = 1, path = "x", attempt = 1,
+    job_id = job_id } })
+end
+
+describe("a run that may be the one of a lost answer", function()
+  it("is none that another run of the store has", function()
+    local lab = lab_of(lost())
+    local store = cut.store_of(lab)
+    local given = changed(store, function(handle)
+      local claimed, is_given = handle.claimed, false
+      function handle.claimed(self, ids)
+        if not is_given then give_away(store, ids[1]) end
+        is_given = true
+        return claimed(self, ids)
+      end
+    end)
+    local report = assert(ingest:run { client = lab.client, store = given, run_id = RUN_ID })
+    assert.is_true(report:ok())
+    assert.equal(2, lab:started())
+    assert.is_true(store:job(report.steps.ingest.job_id).run_id == RUN_ID)
+  end)
+
+  it("is looked for again where another run takes it in the same moment", function()
+    local lab = lab_of(lost())
+    local store = cut.store_of(lab)
+    local taken
+    local given = changed(store, function(handle)
+      local claimed = handle.claimed
+      function handle.claimed(self, ids)
+        if taken then return claimed(self, ids) end
+        taken = ids[1]
+        give_away(store, taken)
+        return {}
+      end
+    end)
+    local report = assert(ingest:run { client = lab.client, store = given, run_id = RUN_ID })
+    assert.is_true(report:ok())
+    assert.is_true(report.steps.ingest.job_id ~= taken)
+    assert.is_nil(report.steps.ingest.attempts[1].adopted)
+    assert.equal("other", store:job(taken).run_id)
+  end)
+end)
+
+describe("a submission whose token is renewed", function()
+  it("is written down once more, as the same attempt", function()
+    local lab = lab_of { { at = "submit", number = 1, fault = 401 } }
+    local function credential() return "token" end -- asked again, it may give another
+    local store, kinds = cut.store_of(lab), {}
+    local report = assert(ingest:run { client = cut.client_of(lab, { credential = credential }),
+      store = store, run_id = RUN_ID })
+    assert.is_true(report:ok())
+    for index, event in ipairs(store:events(RUN_ID)) do kinds[index] = event.type end
+    assert.matches("attempt_intended attempt_repeated attempt_submitted",
+      table.concat(kinds, " "))
+    assert.equal(1, #report.steps.ingest.attempts)
+  end)
+end)
+
+describe("a run that another process has taken over", function()
+  it("stops at what it writes next, says so, and has no outcome of its own", function()
+    local lab = lab_of()
+    local store = cut.store_of(lab)
+    local outcome
+    local ok, err = pcall(ingest.run, ingest, { client = lab.client, store = store,
+      run_id = RUN_ID, on_event = function(event)
+        if event.type == "attempt_submitted" then
+          assert(store:open_run(RUN_ID, { take_over = true }))
+        end
+        outcome = event.outcome or outcome
+      end })
+    assert.is_false(ok)
+    assert.equal("fenced", err.store_code)
+    assert.matches("run 7f3a12 was taken over by another process", err.message)
+    assert.is_nil(outcome)
+    assert.equal("running", store:find(RUN_ID).state)
+  end)
+end)
+
+describe("a run whose clock is set", function()
+  local function engine_of(run, clock)
+    return { store = run, host = { now = function() return clock.now end,
+      wall = function() return clock.wall end } }
+  end
+
+  it("sends nothing later than its lease, whatever the clock says", function()
+    local clock = { now = 100, wall = 5000 }
+    local store = cut.store_of({ now = function() return clock.wall end })
+    local run = assert(store:create_run { run_id = "a", workflow = "nightly" })
+    local engine = engine_of(run, clock)
+    assert.is_true(journal.not_after(engine) < clock.now)
+    run:renew(clock.now)
+    assert.equal(130, journal.not_after(engine))
+    clock.wall = 5000 - 3600
+    assert.equal(130, journal.not_after(engine))
+    clock.wall = 5000 + 3600 -- another process may have taken it
+    assert.is_true(journal.not_after(engine) < clock.now)
+  end)
+
+  it("looks for a lost submission as long as before", function()
+    local lab = lab_of(lost "lost_request")
+    local wall, shift = lab.host.wall, 0
+    lab.host.wall = function() return wall() + shift end
+    local sent = {}
+    local report = assert(ingest:run { client = lab.client, store = cut.store_of(lab),
+      run_id = RUN_ID, on_event = function(event)
+        if event.type == "attempt_doubtful" then shift = 3600 end
+        if event.type == "attempt_intended" then sent[#sent + 1] = lab.host.now() end
+      end })
+    assert.is_true(report:ok())
+    assert.equal(2, #sent)
+    assert.is_true(sent[2] - sent[1] >= 330)
+  end)
+end)

@@ -1,0 +1,28 @@
+-- A store that takes its time: what happens between an event and its being durable.
+
+local fabric = require "luafabric"
+
+--- Takes everything at once, and has it on the disk so many seconds later.
+local function slow_store(lab, seconds)
+  local store, ready_at = {}, {}
+  function store.append()
+    ready_at[#ready_at + 1] = lab.host.now() + seconds
+    lab.host.post({ kind = "store" }, ready_at[#ready_at])
+    return #ready_at
+  end
+  function store.is_durable(_, ticket) return lab.host.now() >= ready_at[ticket] end
+  return store
+end
+
+describe("a store that takes its time", function()
+  it("loses no run that was found, and is over before that is written down", function()
+    local lab = fabric.lab { notebooks = { ["Sales/Ingest"] = "1s" },
+      faults = { { at = "submit", fault = "lost_answer" } } }
+    local definition = fabric.workflow("nightly", function(flow)
+      flow:notebook("ingest", { workspace = "Sales", notebook = "Ingest", exclusive = true })
+    end)
+    local report = assert(definition:run { client = lab.client, store = slow_store(lab, 120) })
+    assert.equal("succeeded", report.outcome)
+    assert.equal(1, lab:started())
+  end)
+end)
