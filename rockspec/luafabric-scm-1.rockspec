@@ -195,6 +195,7 @@ build = {
     ["luafabric.engine.reconciling"] = "lua/luafabric/engine/reconciling.lua",
     ["luafabric.engine.restoring"] = "lua/luafabric/engine/restoring.lua",
     ["luafabric.engine.resume"] = "lua/luafabric/engine/resume.lua",
+    ["luafabric.engine.reusing"] = "lua/luafabric/engine/reusing.lua",
     ["luafabric.engine.slots"] = "lua/luafabric/engine/slots.lua",
     ["luafabric.engine.start_event"] = "lua/luafabric/engine/start_event.lua",
     ["luafabric.engine.stopping"] = "lua/luafabric/engine/stopping.lua",

@@ -23,7 +23,8 @@ local RUN_ID_BYTES = 6
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
   run_id = true, plan = true, exit_values = true, timeout = true, deadline = true,
   max_concurrency = true, submission = true, exclusive = true, resume = true, key = true,
-  on_duplicate = true, on_other = true, repair = true, only = true }
+  on_duplicate = true, on_other = true, repair = true, only = true,
+  again = true }
 
 local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 
@@ -48,6 +49,7 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---  what succeeded in it is kept, the rest runs. A run without anything to repair is given back
 ---@field only? string[]               of a repair: paths of steps and items; those alone run, and
 ---  what depends on them
+---@field again? boolean               true: runs the steps that have `once`, too
 ---@field run_id? string               default 12 random hex digits
 ---@field plan? table                  of `definition:plan`, instead of inputs and run_id
 ---@field exit_values? boolean         true: of all steps; else of those that something needs
@@ -146,11 +148,23 @@ local function begin(self, options, host)
   return limits.override(plan, options)
 end
 
+--- Without a store of runs there is nothing to reuse.
+local function warn_of_once(plan)
+  for _, step in ipairs(plan.steps) do
+    if step.once then
+      plan.warnings[#plan.warnings + 1] = ("%s: once has no effect: this run is kept in memory, "
+        .. "where there are no earlier ones"):format(step.place)
+      return
+    end
+  end
+end
+
 --- Where the events of a new run go; a store of runs has the first one already.
 ---@return table|nil kept
 ---@return boolean|luafabric.Error is_written  or the error
 local function keep(self, plan, options, key, started)
   local store = options.store
+  if not (store and store.create_run) then warn_of_once(plan) end
   if not store then return require("luafabric.store.memory").new { keep = false }, false end
   if not store.create_run then return store, false end
   local kept, err = store:create_run { run_id = plan.run_id, workflow = plan.name, key = key,
@@ -262,6 +276,7 @@ local function run(self, options)
   local kept = given.store
   given.port, given.loop, given.on_event = port, loop, options.on_event
   given.key, given.all_exits = fingerprints, options.exit_values
+  given.again = options.again
   given.let_go = kept.close and function() kept:close() end
   local engine = require("luafabric.engine").new(given)
   hand_over(engine, options)

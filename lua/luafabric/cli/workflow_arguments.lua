@@ -24,6 +24,8 @@ local function add_running(run)
   run:option("--local", "Start an emulator for this one command, with the notebooks of "
     .. "DIR/<workspace>/<notebook>.ipynb; no credential is used.")
     :argname("DIR"):target("local_dir")
+  run:flag("--again", "Run the steps that have `once`, too, instead of reusing their successes of "
+    .. "earlier runs.")
   run:option("--max-concurrency", "So many of its runs at a time, instead of what the file says.")
     :argname("N"):convert(at_a_time)
   run:option("--timeout", "Cancel what runs when the workflow takes longer than this, from its "
