@@ -32,7 +32,7 @@ function M.new(notebooks)
     world.seen, world.events = {}, {}
     local given = { client = world.lab.client, store = world.store,
       on_event = function(event) world.events[#world.events + 1] = event end }
-    for name, value in pairs(options or {}) do given[name] = value end
+    for name, value in pairs(options or {}) do given[name] = value or nil end
     return definition:run(given)
   end
 

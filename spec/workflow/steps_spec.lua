@@ -84,14 +84,13 @@ describe("A step", function()
       assert.equal("parameters.b", said { parameters = { f = {}, e = {}, d = {}, c = {}, b = {} } })
     end)
 
-  it("warns that `once` has no effect yet", function()
+  it("takes `once` as true, or as an age", function()
     local made = plan(function(flow)
       flow:notebook("a", { once = true })
       flow:notebook("b", { once = "30d" })
     end)
-    assert.equal(1, #made.warnings)
-    assert.matches("once needs the durable store, which this version does not have; it is ignored",
-      made.warnings[1], 1, true)
+    assert.same({}, made.warnings)
+    assert.is_true(made.steps[1].once)
     assert.equal(2592000, made.steps[2].once)
   end)
 

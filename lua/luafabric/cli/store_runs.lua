@@ -45,9 +45,9 @@ local function entry_of(store, row, terminal)
   local parent
   if row.parent then parent, err = outline.short_id(store, row.parent) end
   if err then return nil, err end
-  return { id = id, workflow = row.workflow, parent = parent, state = row.state, orphaned = row.orphaned,
-    outcome = row.outcome, started_at = row.started_at, till = till, tally = tally,
-    owner = owner_of(row) }
+  return { id = id, workflow = row.workflow, parent = parent, state = row.state,
+    orphaned = row.orphaned, outcome = row.outcome, started_at = row.started_at, till = till,
+    tally = tally, owner = owner_of(row) }
 end
 
 local function time(seconds)

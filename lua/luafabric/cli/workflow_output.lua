@@ -9,7 +9,8 @@ local terminal_module = require "luafabric.cli.terminal"
 local M = {}
 
 local fields = { "run_id", "workflow", "file", "outcome", "exit_code", "detached", "started_at",
-  "ended_at", "parent", "inputs", "counts", "cancelled_by", "steps", "warnings", "reports", "error" }
+  "ended_at", "parent", "inputs", "counts", "cancelled_by", "steps", "warnings", "reports",
+  "error" }
 
 local step_fields = { "path", "kind", "parent", "label", "is_finally", "after", "branch",
   "workspace", "notebook", "workspace_id", "notebook_id", "outcome", "reason", "may_fail",

@@ -13,8 +13,8 @@ local M = {}
 
 --- Finds the run, its file unless another is given, and the inputs that are given anew.
 ---@param options table  of the command line
----@param job table      gets store, definition, repair, only, inputs, secrets; or `whole`, the state
----  of a run that leaves nothing to be repaired
+---@param job table      gets store, definition, repair, only, inputs, secrets; `whole`, too: the
+---  state of a run that leaves nothing to be repaired
 ---@return table|nil job
 ---@return luafabric.Error|nil err
 function M.prepare(options, job)

@@ -44,6 +44,22 @@ function M.record_status(engine, unit, event)
     attempt = number_of(engine, unit) }
 end
 
+--- What tells one notebook from all others.
+---@param request { workspace_id: string, notebook_id: string }
+---@return string
+function M.notebook_key(request)
+  return request.workspace_id .. "/" .. request.notebook_id
+end
+
+--- What a later run with `once` finds it by.
+local function success_of(engine, unit, outcome)
+  if outcome ~= "succeeded" then return nil end
+  local attempts = engine.state.steps[unit.path].attempts
+  local request = attempts[#attempts].request
+  if not request.fingerprint then return nil end
+  return { notebook = M.notebook_key(request), fingerprint = request.fingerprint }
+end
+
 --- It has ended, with a run or without.
 ---@param engine table
 ---@param unit table
@@ -52,7 +68,8 @@ end
 function M.record_end(engine, unit, outcome, err)
   local run = unit.run or {}
   engine:record { type = "attempt_ended", path = unit.path, attempt = number_of(engine, unit),
-    outcome = outcome, job_id = run.job_id, request_id = run.request_id or err and err.request_id,
+    outcome = outcome, success = success_of(engine, unit, outcome), job_id = run.job_id,
+    request_id = run.request_id or err and err.request_id,
     exit_value = run.exit_value, exit_read = run.details_read, failure_reason = run.failure_reason,
     error = reasons.error_fields(err or run.error), started_at = run.started_at,
     ended_at = run.ended_at, links = run.links }

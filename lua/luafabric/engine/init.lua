@@ -356,6 +356,7 @@ Engine.watch_deadline = stopping.watch_deadline
 ---@field submission "at_most_once"|"reconcile"|"at_least_once"|nil  what follows a submission
 ---  whose fate is in doubt
 ---@field exclusive boolean|nil     nobody else runs any of its notebooks
+---@field again boolean|nil         runs what `once` would reuse
 ---@field earlier luafabric.Earlier|nil  what it need not run again
 
 --- An engine for one run of a plan.
@@ -374,6 +375,7 @@ function M.new(given)
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,
     held = {}, all_exits = given.all_exits, earlier = given.earlier,
+    again = given.again,
     open = { main = 0, finally = 0 }, main_steps = {}, orders = {}, exit_values = {},
   }, Engine)
   self.view = view.new(self.state, self.exit_values, function() return self:cut_outcome() end)

@@ -69,7 +69,12 @@ local function names_part(only, name)
   return false
 end
 
-local function is_chosen(only, unit)
+--- Whether a restricted repair names the unit.
+---@param engine table
+---@param unit table
+---@return boolean
+function M.is_chosen(engine, unit)
+  local only = engine.earlier and engine.earlier.only
   return only ~= nil and (only[unit.path] or only[unit.step.name]) or false
 end
 
@@ -222,7 +227,7 @@ end
 function M.offer(engine, unit)
   local earlier, step = engine.earlier, unit.step
   if not earlier or engine.nodes[step.name].phase == "finally" then return false end
-  if is_chosen(earlier.only, unit) or is_affected(engine, step) then return false end
+  if M.is_chosen(engine, unit) or is_affected(engine, step) then return false end
   local old = earlier.state.steps[unit.path]
   if old and old.outcome == "succeeded" then
     if offer_success(engine, unit, old) then return true end

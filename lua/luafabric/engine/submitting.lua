@@ -8,6 +8,7 @@ local intending = require "luafabric.engine.intending"
 local journal = require "luafabric.engine.journal"
 local reasons = require "luafabric.engine.reasons"
 local reconciling = require "luafabric.engine.reconciling"
+local reusing = require "luafabric.engine.reusing"
 local units = require "luafabric.engine.unit"
 
 local M = {}
@@ -73,6 +74,7 @@ local function submit(engine, unit)
     return refused(engine, unit, err)
   end
   unit.prepared = prepared
+  if reusing.take(engine, unit, prepared) then return end
   local entered
   entered, err = engine.port:enter(prepared, function() engine:submission_over(unit) end)
   if not entered then

@@ -6,7 +6,7 @@ local codec = require "luafabric.store.event_codec"
 local core = require "luafabric.core"
 local direct = require "luafabric.store.sqlite_direct"
 local errors = require "luafabric.errors"
-local key = require "luafabric.store.key"
+local store_key = require "luafabric.store.key"
 local messages = require "luafabric.store.sqlite_messages"
 local nearest = require "luafabric.nearest"
 local owners = require "luafabric.store.owner"
@@ -324,6 +324,6 @@ end
 Store.create_run = owning.create_run
 Store.open_run = owning.open_run
 Store.request = requests.add
-Store.fingerprint_key = key.of
+Store.fingerprint_key = store_key.of
 
 return M

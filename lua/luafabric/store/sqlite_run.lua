@@ -29,6 +29,9 @@ local OPEN_INTENT = [[insert into intents (run_id, path, attempt, notebook, at, 
 -- A repeated one: the same attempt, whose answer said that nothing was started.
 local FORGET_INTENT = "delete from intents where run_id = ?1 and path = ?2 and attempt = ?3"
 
+local INSERT_SUCCESS = [[insert or replace into successes (notebook, fingerprint, run_id, path,
+  attempt, job_id, exit_value, exit_read, ended_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)]]
+
 ---@class luafabric.StoredRun
 ---@field run_id string
 ---@field fence integer   grows with every owner
@@ -68,6 +71,12 @@ also.attempt_waiting = close_intent
 -- While it is unknown whether there is a run, the intent blocks its notebook until its time is up.
 function also.attempt_ended(run, event, unit)
   if event.outcome ~= "unknown" then close_intent(run, event, unit) end
+  local success = event.success
+  if not success then return end
+  unit[#unit + 1] = { INSERT_SUCCESS, success.notebook, success.fingerprint, run.run_id,
+    event.path, event.attempt, event.job_id or json.null,
+    not event.is_exit_masked and event.exit_value or json.null,
+    event.exit_read and not event.is_exit_masked and 1 or 0, event.at }
 end
 
 function also.run_ended(run, event, unit)
@@ -246,6 +255,20 @@ function Run:claimed(job_ids)
     claimed[job_id] = row ~= nil or nil
   end
   return claimed
+end
+
+--- The last success of the same request in another run.
+---@param notebook string     workspace and notebook ids
+---@param fingerprint string  of workflow/fingerprint
+---@param since number|nil    unix seconds; an older one is none
+---@return { run_id: string, path: string, attempt: integer, job_id: string|nil,
+---  exit_value: string|nil, exit_read: integer, ended_at: number }|nil row
+---@return luafabric.Error|nil err
+function Run:success(notebook, fingerprint, since)
+  local rows, err = self.store:rows([[select * from successes where notebook = ?1
+    and fingerprint = ?2 and ended_at >= ?3 and run_id <> ?4]], notebook, fingerprint, since or 0,
+    self.run_id)
+  return rows and rows[1], err
 end
 
 --- What other processes asked for since the last call.

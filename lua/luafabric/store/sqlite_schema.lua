@@ -14,6 +14,8 @@ M.APPLICATION = 0x4c466162 -- "LFab"
 -- events: the truth; the other tables only make questions quick that span runs.
 -- intents: at most one open submission of a notebook, over all processes (DESIGN §3).
 -- jobs: a job instance belongs to one attempt.
+-- successes: the last one of each notebook and request, for `once`; an exit value with a secret in
+-- it is not there.
 -- requests: what other processes ask of a run's owner, see store/requests.lua.
 local tables = [[
 create table runs (
@@ -63,6 +65,19 @@ create table jobs (
   run_id text not null references runs,
   path text not null,
   attempt integer not null
+) without rowid;
+
+create table successes (
+  notebook text not null,
+  fingerprint text not null,
+  run_id text not null references runs,
+  path text not null,
+  attempt integer not null,
+  job_id text,
+  exit_value text,
+  exit_read integer not null,
+  ended_at real not null,
+  primary key (notebook, fingerprint)
 ) without rowid;
 
 create table requests (

@@ -39,6 +39,7 @@ local makers = {}
 
 function makers.run_started(event)
   local parts = { ("%s started: %s"):format(words.run(event), words.count(#event.steps, "step")) }
+  if event.parent then parts[#parts + 1] = "repairs run " .. event.parent end
   for _, input in ipairs(event.inputs or {}) do
     parts[#parts + 1] = ("%s=%s"):format(input.name, words.value(input.value))
   end

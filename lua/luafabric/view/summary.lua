@@ -182,6 +182,14 @@ local count_order = { "succeeded", "failed", "timed_out", "cancelled", "unauthor
   "capacity", "throttled", "platform", "deduped", "unknown", "skipped", "running", "waiting",
   "not begun" }
 
+local function is_kept(step)
+  if not step.items then return step.kept ~= nil end
+  for _, item in ipairs(step.items) do
+    if not item.kept then return false end
+  end
+  return #step.items > 0
+end
+
 local function counts_of(state)
   local counts = {}
   for _, path in ipairs(state.order) do
@@ -189,7 +197,7 @@ local function counts_of(state)
     if step.kind ~= "item" then
       local what = step.outcome or words.phase(step)
       counts[what] = (counts[what] or 0) + 1
-      if step.kept and what == "succeeded" then counts.kept = (counts.kept or 0) + 1 end
+      if what == "succeeded" and is_kept(step) then counts.kept = (counts.kept or 0) + 1 end
     end
   end
   return counts

@@ -293,17 +293,6 @@ function M.warn(state, sentence)
   state.warnings[#state.warnings + 1] = sentence
 end
 
---- Fields that only a store which outlives the process can honour.
-local function warn_of_store(state)
-  for _, step in ipairs(state.steps) do
-    if step.once then
-      M.warn(state, ("%s: once needs the durable store, which this version does not have; it is "
-        .. "ignored"):format(step.place))
-      break
-    end
-  end
-end
-
 local function warn_of_secrets(state)
   for _, sentence in ipairs(state.short_secrets) do M.warn(state, sentence) end
 end
@@ -348,7 +337,6 @@ function M.new(state, definition)
   condition.check_used(state.conditions)
   check_bodies(state)
   warn_of_secrets(state)
-  warn_of_store(state)
   warn_of_never(state)
   local shown, secrets = shown_inputs(state)
   return {

@@ -62,6 +62,21 @@ function M.is_whole(state, options)
   return state.outcome == "succeeded" and not asks
 end
 
+--- How a repair is run: as the repaired run was, unless somebody says otherwise. With the same
+--- inputs it has the same key.
+---@param given luafabric.WorkflowRunOptions
+---@param row luafabric.RunRow                of the repaired run
+---@param state luafabric.WorkflowRun
+---@return luafabric.WorkflowRunOptions options
+function M.options(given, row, state)
+  local options = {}
+  for name, value in pairs(given) do options[name] = value end
+  if options.key == nil and not next(given.inputs or {}) then options.key = row.key or false end
+  options.submission = given.submission or state.submission
+  if options.exclusive == nil then options.exclusive = state.exclusive end
+  return options
+end
+
 --- The inputs of the run, with those that are given anew.
 local function inputs_of(definition, state, given)
   local declared, inputs, missing = {}, {}, {}
