@@ -3,6 +3,7 @@
 
 local definition = require "luafabric.workflow.definition"
 local core = require "luafabric.core"
+local duplicate = require "luafabric.workflow.duplicate"
 local duration = require "luafabric.duration"
 local limits = require "luafabric.workflow.limits"
 local nearest = require "luafabric.nearest"
@@ -22,7 +23,7 @@ local RUN_ID_BYTES = 6
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
   run_id = true, plan = true, exit_values = true, timeout = true, deadline = true,
   max_concurrency = true, submission = true, exclusive = true, resume = true, key = true,
-  repair = true, only = true }
+  repair = true, only = true, on_duplicate = true, on_other = true }
 
 local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 
@@ -33,7 +34,15 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---@field on_start? fun(control: luafabric.WorkflowControl)  plain; before anything is sent
 ---@field store? table                 where the events go: luafabric.store.sqlite, or a store of
 ---  one run; default: nowhere, the report is all
----@field key? string                  at most one unfinished run of the store has it
+---@field key? string|false            at most one unfinished run of the store has it; default: the
+---  workflow's name and a fingerprint of its inputs; false: none
+---@field on_duplicate? luafabric.OnDuplicate  when an unfinished run has the key. refuse (default):
+---  an error with store_code "duplicate" and that run's row as `run`; join: the other run is
+---  followed, on_event gets its events, and its report is returned (joined = true; without an
+---  outcome where nobody runs it any more, and `left` says why); replace: the other is cancelled,
+---  its end is awaited, and then this one starts
+---@field on_other? fun(what: "join"|"replace"|"take_up", row: luafabric.RunRow)  plain; told when
+---  another run is followed, was asked to end, or, since nobody runs it, is ended from here
 ---@field resume? string               id, or its beginning, of a run of the store that was cut off
 ---@field repair? string               id, or its beginning, of a run of the store that has ended:
 ---  what succeeded in it is kept, the rest runs. A run without anything to repair is given back
@@ -77,7 +86,7 @@ local function check_options(options)
   if type(client) ~= "table" or type(client.run_notebook) ~= "function" then
     error("workflow:run: client: expected a client (fabric.client { … })", 3)
   end
-  for _, name in ipairs { "on_event", "on_start" } do
+  for _, name in ipairs { "on_event", "on_start", "on_other" } do
     local value = options[name]
     if value ~= nil and type(value) ~= "function" then
       error(("workflow:run: %s: expected a function, got a %s"):format(name, type(value)), 3)
@@ -110,19 +119,19 @@ local function check_options(options)
   if options.exclusive ~= nil and type(options.exclusive) ~= "boolean" then
     error("workflow:run: exclusive: expected true or false", 3)
   end
+  if options.key and (type(options.key) ~= "string" or options.key == "") then
+    error("workflow:run: key: expected a text, or false", 3)
+  end
+  if options.on_duplicate ~= nil and not duplicate.choices[options.on_duplicate] then
+    error("workflow:run: on_duplicate: expected refuse, join or replace", 3)
+  end
   if options.timeout ~= nil then duration.check(options.timeout, "workflow:run: timeout", 3) end
 end
 
--- Two runs of one store can be compared as long as its key is known.
-local keys = setmetatable({}, { __mode = "k" })
-
+--- The key of the fingerprints that secrets are shown as: the store's, where there is one.
 local function fingerprint_key(store)
-  local file = store and (store.db or store)
-  if file and keys[file] then return keys[file] end
-  local hex = core.random_hex(16)
-  local key = hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
-  if file then keys[file] = key end
-  return key
+  if store and store.fingerprint_key then return store:fingerprint_key() end
+  return require("luafabric.store.fingerprint_key").new()
 end
 
 --- A new run: its plan, and of a repair what it keeps.
@@ -140,29 +149,64 @@ end
 --- Where the events of a new run go; a store of runs has the first one already.
 ---@return table|nil kept
 ---@return boolean|luafabric.Error is_written  or the error
-local function keep(self, plan, options, started)
+local function keep(self, plan, options, key, started)
   local store = options.store
   if not store then return require("luafabric.store.memory").new { keep = false }, false end
   if not store.create_run then return store, false end
-  local kept, err = store:create_run { run_id = plan.run_id, workflow = plan.name,
-    key = options.key, started_at = plan.started_at, file = self.path or self.file,
-    inputs = plan.inputs, parent = plan.parent, events = { started } }
+  local kept, err = store:create_run { run_id = plan.run_id, workflow = plan.name, key = key,
+    started_at = plan.started_at, file = self.path or self.file, inputs = plan.inputs,
+    parent = plan.parent, events = { started } }
   return kept, kept and true or err
 end
 
---- Everything that the engine needs for a new run.
+--- The unfinished run of a key, as long as there is one, and what comes of it.
+---@return luafabric.WorkflowRun|nil report  of the run that was followed
+---@return luafabric.Error|nil err           nothing at all: there is none
+local function meet_others(self, options, key)
+  while key do
+    local row, err = options.store:unfinished(key)
+    if not row then return nil, err end
+    local report
+    report, err = duplicate.meet(self, options, row)
+    if report or err then return report, err end
+  end
+end
+
+--- A plan's place in the store. Its key is asked for before Fabric is, and taken when the run is
+--- made: who came in between is met again.
+---@return table|nil given                   everything that the engine needs for it
+---@return luafabric.Error|nil err
+---@return luafabric.WorkflowRun|nil report  of another run, which was followed
+local function place(self, plan, options, port, host)
+  local submission = options.submission or "reconcile"
+  local key, err = duplicate.key(plan, options)
+  if err then return nil, err end
+  local is_resolved
+  while true do
+    local report, kept, is_written
+    report, err = meet_others(self, options, key)
+    if report or err then return nil, err, report end
+    if not is_resolved then
+      is_resolved, err = require("luafabric.engine.names").resolve(plan, port)
+      if not is_resolved then return nil, err end
+    end
+    local started = require("luafabric.engine.start_event").of(plan, { at = host.wall(),
+      submission = submission, exclusive = options.exclusive, endpoint = options.client.endpoint })
+    kept, is_written = keep(self, plan, options, key, started)
+    if kept then
+      return { plan = plan, store = kept, started = started, is_written = is_written,
+        submission = submission, exclusive = options.exclusive }
+    end
+    if is_written.store_code ~= "duplicate" then return nil, is_written end
+  end
+end
+
 local function start_anew(self, options, port, host)
   local plan, earlier = begin(self, options, host)
   if not plan then return nil, earlier end
-  local found, err = require("luafabric.engine.names").resolve(plan, port)
-  if not found then return nil, err end
-  local submission = options.submission or "reconcile"
-  local started = require("luafabric.engine.start_event").of(plan, { at = host.wall(),
-    submission = submission, exclusive = options.exclusive, endpoint = options.client.endpoint })
-  local kept, is_written = keep(self, plan, options, started)
-  if not kept then return nil, is_written end
-  return { plan = plan, store = kept, started = started, is_written = is_written,
-    submission = submission, exclusive = options.exclusive, earlier = earlier }
+  local given, err, report = place(self, plan, options, port, host)
+  if given then given.earlier = earlier end
+  return given, err, report
 end
 
 --- The same for a repair: it is run as the repaired run was, unless somebody says otherwise. Where
@@ -208,19 +252,21 @@ end
 local function run(self, options)
   local _, loop = tasks.current()
   local port = require("luafabric.client.executor").new(options.client)
-  local given, err
+  local fingerprints, problem = fingerprint_key(options.store)
+  if not fingerprints then return nil, problem end
+  local given, err, report
   if options.resume then
     given, err = start_again(self, options, port)
   elseif options.repair then
-    given, err = start_repair(self, options, port, loop.host)
+    given, err, report = start_repair(self, options, port, loop.host)
   else
-    given, err = start_anew(self, options, port, loop.host)
+    given, err, report = start_anew(self, options, port, loop.host)
   end
-  if not given then return nil, err end
+  if not given then return report, err end
   if given.whole then return given.whole end
   local kept = given.store
   given.port, given.loop, given.on_event = port, loop, options.on_event
-  given.key, given.all_exits = fingerprint_key(options.store), options.exit_values
+  given.key, given.all_exits = fingerprints, options.exit_values
   given.let_go = kept.close and function() kept:close() end
   local engine = require("luafabric.engine").new(given)
   hand_over(engine, options)

@@ -56,6 +56,10 @@ describe("the command line", function()
       ["run a.lua --max-concurrency 0x10"] = "0x10: expected",
       ["run a.lua --local D --on-interrupt detach"] = "--local and --on-interrupt detach",
       ["run a.lua --output xml"] = "jsonl", ["run a.lua --local D --endpoint E"] = "contradict",
+      ["run a.lua --on-duplicate both"] = "replace", ["run a.lua --key="] = "--key: it is empty",
+      ["run a.lua --local D --key K"] = "--local keeps this one in memory",
+      ["run a.lua --store memory --on-duplicate join"] = "--on-duplicate is about the other runs",
+      ["run --resume 7f --key K"] = "--key has no effect on it",
       ["run a.lua --repot x.html"] = "--report", ["rnu a.lua"] = "did you mean 'run'?",
     } do
       local options, message = parse(line)

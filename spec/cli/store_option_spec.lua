@@ -35,6 +35,14 @@ describe("the option --store", function()
     assert.matches("^%-%-store memory: what is kept there ends", err.message)
   end)
 
+  it("is memory for --local alone, whose runs end with it", function()
+    assert.is_true(store_option.is_memory { local_dir = "notebooks" })
+    assert.is_true(store_option.is_memory { store = "memory" })
+    assert.is_false(store_option.is_memory {})
+    assert.is_false(store_option.is_memory { local_dir = "notebooks", store = "default" })
+    assert.is_false(store_option.is_memory { local_dir = "notebooks", resume = "7f3a12" })
+  end)
+
   it("without a path is a mistake", function()
     for _, open in ipairs { store_option.open, store_option.look } do
       local store, err = open { store = "" }

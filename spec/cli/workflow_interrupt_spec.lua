@@ -65,6 +65,10 @@ local function play(options)
     log = table.concat(log, ", ") }
 end
 
+local RUN = "7f3a12"
+
+local function resume_command(run_id) return "luafabric run --resume " .. run_id end
+
 describe("a workflow that nobody interrupts", function()
   it("ends as it does", function()
     local played = play { signals = { { 3, "PIPE" } } }
@@ -97,6 +101,15 @@ describe("the first Ctrl-C or SIGTERM", function()
       "  clean[us]  no job id yet: the answer of its submission is on its way\n" ..
       "    look with: luafabric notebook list %s %s\n"):format(story.WS, story.NB, story.WS,
       story.NB), played.err)
+  end)
+
+  it("says first of all how to finish a run that is kept", function()
+    local played = play { signals = { { 20, "TERM" } }, resume_command = resume_command }
+    assert.matches("^cancelling 2 runs and waiting for the end\nif this is ended before that, "
+      .. "finish it with: luafabric run %-%-resume " .. RUN .. "\n  clean%[eu%]  job JOB%-1\n",
+      played.err)
+    played = play { signals = { { 20, "INT" } }, resume_command = resume_command, has_keys = true }
+    assert.is_nil(played.err:find("--resume", 1, true))
   end)
 
   it("is short where somebody sees the table, and says what a second one does", function()
@@ -157,6 +170,13 @@ describe("Ctrl-\\", function()
     assert.matches("^detaching: waiting for the answers of submissions that are on their way\n" ..
       "detached: 2 runs of this workflow go on in Fabric:\n  clean%[eu%]  job JOB%-1", played.err)
     assert.matches("2 steps that had not begun do not start\n$", played.err)
+  end)
+
+  it("says how to go on with one that is kept, before anything is waited for", function()
+    local played = play { signals = { { 20, "QUIT" } }, resume_command = resume_command }
+    assert.matches("^go on with this run later: luafabric run %-%-resume " .. RUN .. "\n",
+      played.err)
+    assert.matches("2 steps that had not begun do not start until then\n$", played.err)
   end)
 
   it("with nothing under way says so", function()

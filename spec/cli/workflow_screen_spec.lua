@@ -48,6 +48,23 @@ describe("standard error while a workflow runs", function()
     assert.matches("Ctrl%-C leaves its runs running in Fabric",
       words { has_keys = true, on_interrupt = "detach" })
     assert.is_nil(words({ has_keys = true, local_dir = "D" }):find("leaves", 1, true))
+    assert.matches("3 steps. Ctrl%-C ends only the following$",
+      words { has_keys = true, joined = true })
+  end)
+
+  it("begins so, too, for a run that is taken up; and says how that is done", function()
+    local _, _, err = capture.run({}, function(terminal)
+      local screen = screen_module.new(terminal, tasks.new(virtual.new()), { mode = "lines",
+        resume_command = function(run_id) return "luafabric run --resume " .. run_id end })
+      local state = history.new()
+      for index, event in ipairs(story.events) do
+        history.apply(state, event)
+        if index > 3 then screen:event(event, state) end
+      end
+    end)
+    assert.matches("^nightly 7f3a12: %d+ steps%. .-\nif it is cut off, go on with it: luafabric "
+      .. "run %-%-resume 7f3a12\n", err)
+    assert.is_nil(err:find("steps. SIGTERM.*steps. SIGTERM"))
   end)
 end)
 

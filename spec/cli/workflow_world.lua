@@ -53,7 +53,8 @@ local FILES = {
     flow:notebook("Leaking", { parameters = { text = token } })]],
   lost = [[flow:notebook("Lost")]],
   alone = [[flow:notebook("Alone", { parameters = { seconds = 2 } })]],
-  refused = [[flow:notebook("Refused")]],
+  refused = [[flow:notebook("Refused")]], done = [[flow:notebook("Done")]],
+  here = [[flow:notebook("Echo", { workspace = "Tests" })]],
   held = [[flow:notebook("HeldLong")]],
   nowhere = [[flow:notebook("Done", { workspace = "Nowhere" })]],
 }
@@ -82,8 +83,15 @@ end
 
 function M.started(notebook) return M.state().by_notebook["W/" .. notebook] or 0 end
 
+local started_so_far = 0
+
+--- Each in a state folder of its own, so that no run of another spec is in its way.
 function M.start(name, ...)
-  return command.start({ "run", M.path(name .. ".lua"), ... }, { env = M.environment })
+  local env = {}
+  for variable, value in pairs(M.environment) do env[variable] = value end
+  started_so_far = started_so_far + 1
+  env.XDG_STATE_HOME = ("%s/state%d"):format(scratch, started_so_far)
+  return command.start({ "run", M.path(name .. ".lua"), ... }, { env = env })
 end
 
 function M.run(name, ...) return M.start(name, ...):finish() end
@@ -109,7 +117,8 @@ function M.prepare()
     notebooks = scratch .. "/nb", faults = faults, stderr = "null",
   }
   assert(emulator, tostring(url))
-  M.environment = { LUAFABRIC_ENDPOINT = url, LUAFABRIC_TOKEN = token, NIGHT_TOKEN = SECRET }
+  M.environment = { LUAFABRIC_ENDPOINT = url, LUAFABRIC_TOKEN = token, NIGHT_TOKEN = SECRET,
+    XDG_STATE_HOME = scratch .. "/state" }
 end
 
 function M.clean_up()

@@ -9,9 +9,10 @@ local MEMORY, DEFAULT = "memory", "default"
 --- Adds the option to a command.
 ---@param command table  of argparse
 function M.add(command)
-  command:option("--store", "Where runs are kept: a file, default for "
+  command:option("--store", "Where runs are kept: a file, or default: "
     .. "$XDG_STATE_HOME/luafabric/runs.db (or ~/.local/state/luafabric/runs.db), or memory, which "
-    .. "keeps them no longer than the command. `run` uses memory unless told otherwise.")
+    .. "keeps them no longer than the command: with `run --local` that is the default, since its "
+    .. "emulator ends with it.")
     :argname("PATH")
 end
 
@@ -21,15 +22,23 @@ local function check(options)
     message = "--store: the path is empty: give a file, or memory" }
 end
 
+--- Whether `run` keeps its run no longer than itself.
+---@param options { store: string|nil, local_dir: string|nil, resume: string|nil }
+---@return boolean
+function M.is_memory(options)
+  if options.store then return options.store == MEMORY end
+  return options.local_dir ~= nil and not options.resume
+end
+
 --- The store to write to; it is made where there is none.
----@param options { store: string|nil, resume: string|nil }  of the command line
+---@param options { store: string|nil, local_dir: string|nil, resume: string|nil }
 ---@return luafabric.SqliteStore|nil store  nil without an error: memory
 ---@return luafabric.Error|nil err
 function M.open(options)
   local ok, err = check(options)
   if not ok then return nil, err end
-  local path = options.store or (options.resume and DEFAULT or MEMORY)
-  if path == MEMORY then return nil end
+  if M.is_memory(options) then return nil end
+  local path = options.store
   return require("luafabric.store.sqlite").open(path ~= DEFAULT and path or nil)
 end
 

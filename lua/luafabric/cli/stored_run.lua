@@ -5,7 +5,7 @@ local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
 local history = require "luafabric.history"
 local outline = require "luafabric.store.outline"
-local owners = require "luafabric.store.owner"
+local standing = require "luafabric.store.standing"
 local store_option = require "luafabric.cli.store_option"
 local text = require "luafabric.view.text"
 
@@ -48,30 +48,7 @@ function Stored:refresh()
   return row, err
 end
 
---- Whether it has not ended, and no process will end it.
----@param row luafabric.RunRow
----@return boolean
-function M.is_left(row)
-  return row.orphaned or row.state == "detached"
-end
-
---- The process that runs it.
----@param row luafabric.RunRow
----@return string  "process 1234"
-function M.owner(row)
-  local pid = row.owner and owners.pid(row.owner)
-  return pid and "process " .. pid or "another process"
-end
-
---- Why nobody runs it.
----@param row luafabric.RunRow  that is left
----@return string  "process 1234 is gone"
-function M.why_left(row)
-  if row.state == "detached" then return "it was detached" end
-  if not row.owner then return "the process that ran it let it go" end
-  if owners.is_gone(row.owner) then return M.owner(row) .. " is gone" end
-  return M.owner(row) .. " has not been heard of for a while"
-end
+M.is_left, M.owner, M.why_left = standing.is_left, standing.owner, standing.why_left
 
 --- Who runs it, in words; nil of a run that has ended.
 ---@param row luafabric.RunRow

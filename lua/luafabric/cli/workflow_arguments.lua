@@ -64,6 +64,11 @@ function M.add(parser)
   store_option.add(run)
   run:option("--resume", "Go on with a run that was cut off, from what the store knows of it; FILE "
     .. "may be left out."):argname("RUN")
+  run:option("--key", "At most one unfinished run of a key is in the store (default: the "
+    .. "workflow's name and its inputs)."):argname("KEY")
+  run:option("--on-duplicate", "What to do when there is one: refuse (default) this run, join the "
+    .. "other one, which is followed to its end, or replace it: it is cancelled, and this one "
+    .. "starts when it has ended."):choices { "refuse", "join", "replace" }
   add_running(run)
   run:epilog(exit_codes.help("the run succeeded"))
   return run
@@ -101,6 +106,16 @@ function M.contradiction(options)
   if not has_file then return missing_file "run" end
   if options.resume and options.strict then
     return "--resume goes on with a run whose plan was checked: --strict has no effect on it"
+  end
+  if options.key == "" then return "--key: it is empty: give a text, or leave --key out" end
+  local of_a_key = options.key and "--key" or options.on_duplicate and "--on-duplicate"
+  if of_a_key and options.resume then
+    return ("--resume goes on with a run, which has its key: %s has no effect on it"):format(
+      of_a_key)
+  end
+  if of_a_key and store_option.is_memory(options) then
+    return ("%s is about the other runs of a store, and %s keeps this one in memory: name a store "
+      .. "with --store"):format(of_a_key, options.store and "--store memory" or "--local")
   end
   if options.local_dir and options.endpoint then
     return "--local and --endpoint contradict each other: --local has an endpoint of its own"

@@ -28,12 +28,14 @@ Interrupt.__index = Interrupt
 ---@param loop table
 ---@param terminal table
 ---@param options { on_interrupt: "cancel"|"detach"|nil, local_dir: string|nil,
----  has_keys: boolean|nil }  has_keys: somebody can type Ctrl-C again
+---  has_keys: boolean|nil, resume_command: nil|fun(run_id: string): string }  has_keys: somebody
+---  can type Ctrl-C again; resume_command: of a run that is kept in a store
 ---@return table interrupt
 function M.new(loop, terminal, options)
   local self = setmetatable({
     loop = loop, terminal = terminal, choice = options.on_interrupt or "cancel",
     is_local = options.local_dir ~= nil, has_keys = options.has_keys,
+    resume_command = options.resume_command,
     finished = loop:condition(), cancels = 0,
   }, Interrupt)
   loop:on("signal", function(event)
@@ -139,6 +141,27 @@ function Interrupt:started(control)
   self.control = control
 end
 
+--- Another process' run is followed: a signal ends the following, and nothing else.
+---@param last_words fun(): string
+function Interrupt:following(last_words)
+  self.last_words = last_words
+end
+
+function Interrupt:stop_following()
+  local reason = self.last_words()
+  self:tell(reason)
+  self:decide { code = exit_codes.detached, reason = reason }
+  if self.worker then self.worker:cancel() end
+end
+
+--- How to go on with a run that is kept, before anything is waited for: whoever sent the signal may
+--- not wait.
+function Interrupt:say_how_to_resume(when)
+  if not self.resume_command or self.told_to_resume then return end
+  self.told_to_resume = true
+  self:tell(("%s: %s"):format(when, self.resume_command(self:state().run_id)))
+end
+
 function Interrupt:decide(decision)
   self.decision = self.decision or decision
   self.finished:signal()
@@ -169,7 +192,10 @@ function Interrupt:cancel(by_key)
   self:tell(("cancelling %s and waiting for the end%s"):format(
     #rows > 0 and words.count(#rows, "run") or "the workflow", hint))
   -- The emulator of --local ends with us: nobody can ask it later.
-  if not self.is_local and (not by_key or not self.has_keys) then self:list(rows) end
+  if not by_key or not self.has_keys then
+    self:say_how_to_resume "if this is ended before that, finish it with"
+    if not self.is_local then self:list(rows) end
+  end
   self.control:cancel { by = "user" }
 end
 
@@ -183,6 +209,7 @@ end
 --- Leaves the runs; only answers of submissions are waited for.
 function Interrupt:detach()
   self.detaches = 1
+  self:say_how_to_resume "go on with this run later"
   if self.is_local then
     self:tell("interrupted: the emulator of --local ends now, and its runs with it")
   elseif uncertain(self:state()) == "answer" then
@@ -205,14 +232,17 @@ function Interrupt:say_what_is_left(briefly)
       #rows == 1 and "goes" or "go", briefly and "" or ":"))
     if not briefly then self:list(rows) end
   end
+  self:say_how_to_resume "go on with this run later"
+  local until_then = self.resume_command and " until then" or ""
   local rest, count = rest_of(state, "fresh")
   if count > 0 then
-    self:tell(("%s that had not begun %s not start"):format(rest, count == 1 and "does" or "do"))
+    self:tell(("%s that had not begun %s not start%s"):format(rest,
+      count == 1 and "does" or "do", until_then))
   end
   rest, count = rest_of(state, "waiting")
   if count > 0 then
-    self:tell(("%s that waited to be submitted again %s not"):format(rest,
-      count == 1 and "is" or "are"))
+    self:tell(("%s that waited to be submitted again %s not%s"):format(rest,
+      count == 1 and "is" or "are", until_then))
   end
 end
 
@@ -245,6 +275,7 @@ function Interrupt:signalled(wish, name)
   if self.last_wish == wish and now - self.last_at < ECHO then return end
   self.last_wish, self.last_at = wish, now
   if self.decision or self.result then return end
+  if self.last_words then return self:stop_following() end
   if not self.control then return self:leave_nothing() end
   if self.detaches then return self:leave() end
   if wish == "detach" or self.choice == "detach" then return self:detach() end

@@ -8,6 +8,7 @@ local errors = require "luafabric.errors"
 local connection_module = require "luafabric.cli.connection"
 local exit_codes = require "luafabric.cli.exit_codes"
 local interrupt_module = require "luafabric.cli.workflow_interrupt"
+local others = require "luafabric.cli.workflow_others"
 local output = require "luafabric.cli.workflow_output"
 local repair = require "luafabric.cli.workflow_repair"
 local results = require "luafabric.cli.workflow_results"
@@ -86,9 +87,11 @@ local function prepare(options, job)
   if not limits then return nil, err end
   job.limits, job.reports = limits, reports
   if options.repair then return repair.prepare(options, job) end
-  job.store, err = store_option.open(options)
-  if err then return nil, err end
-  if options.resume then return prepare_again(options, job) end
+  if options.resume then
+    job.store, err = store_option.open(options)
+    if err then return nil, err end
+    return prepare_again(options, job)
+  end
   job.definition, err = workflow_inputs.load_file(options.file)
   if not job.definition then return nil, err end
   job.known.workflow = job.definition.name
@@ -98,7 +101,9 @@ local function prepare(options, job)
   if not plan then return nil, values end
   local problem = workflow_strict.check(options, plan)
   if problem then return usage(problem) end
-  job.plan, job.secrets = plan, workflow_inputs.secrets(plan, values)
+  job.plan, job.inputs, job.secrets = plan, values, workflow_inputs.secrets(plan, values)
+  job.store, err = store_option.open(options)
+  if err then return nil, err end
   return job
 end
 
@@ -116,15 +121,43 @@ local function print_event(terminal, event)
   end
 end
 
+--- The end of a command that left its run: where that is kept, it says how to go on with it.
+local function finish_left(terminal, interrupt, job, code, err)
+  local state = interrupt.control.state
+  local next_command = not state.outcome and job.resume_command
+    and job.resume_command(state.run_id) or nil
+  return results.finish(terminal, state, { reports = job.reports, code = code, error = err,
+    next = next_command, is_gone = interrupt.is_local })
+end
+
+--- Another run has the key: it is said what becomes of it, and a signal ends only the following.
+local function met(job, what, row, interrupt, given, screen)
+  screen:tell(others.notice(what, row))
+  if what ~= "join" then return end
+  given.joined, job.joined = true, row
+  interrupt:following(function()
+    return others.left({}, row, job.options, job.look_options)
+  end)
+end
+
+--- The end of a run that was followed.
+local function finish_joined(job, terminal, state)
+  if state.outcome then return results.finish(terminal, state, { reports = job.reports }) end
+  terminal:tell(others.left(state, job.joined, job.options, job.look_options))
+  return results.finish(terminal, state, { reports = job.reports, code = exit_codes.detached,
+    next = job.resume_command(state.run_id) })
+end
+
 --- The worker: from the client to the run's end. Gives the exit code.
-local function work(job, terminal, connection, interrupt, screen)
+local function work(job, terminal, connection, interrupt, screen, given)
   local client, err = connection:client(nil, function(text) screen:tell(text) end, job.secrets)
   if not client then return results.failure(terminal, job.known, err) end
   local state
   state, err = job.definition:run {
     plan = job.plan, resume = job.resume, inputs = job.inputs, store = job.store,
     repair = job.repair, only = job.only,
-    client = client,
+    client = client, key = job.options.key, on_duplicate = job.options.on_duplicate,
+    on_other = function(what, row) met(job, what, row, interrupt, given, screen) end,
     timeout = job.limits.timeout, deadline = job.limits.deadline,
     max_concurrency = job.limits.max_concurrency,
     exclusive = job.limits.exclusive, submission = job.limits.submission,
@@ -138,7 +171,10 @@ local function work(job, terminal, connection, interrupt, screen)
   }
   -- Where the summary goes to the same screen, the table has said all it had to.
   screen:finish(terminal.json or terminal.jsonl or not core.isatty(1))
-  if not state then return results.failure(terminal, job.known, err) end
+  if not state then
+    return results.failure(terminal, job.known, others.explain(err, job.options, job.look_options))
+  end
+  if job.joined then return finish_joined(job, terminal, state) end
   if not state.detached then
     return results.finish(terminal, state, { reports = job.reports,
       next = repair.command(job.store, state, job.options) })
@@ -146,8 +182,7 @@ local function work(job, terminal, connection, interrupt, screen)
   -- A summary on the same screen lists them, too.
   interrupt:say_what_is_left(not terminal.json and not terminal.jsonl
     and core.isatty(1) and core.isatty(2))
-  return results.finish(terminal, state, { reports = job.reports,
-    code = interrupt:code_of_leaving(), is_gone = interrupt.is_local })
+  return finish_left(terminal, interrupt, job, interrupt:code_of_leaving())
 end
 
 --- An error that nobody expected: what was under way is not forgotten.
@@ -167,8 +202,7 @@ local function raised(terminal, interrupt, job, err)
     or errors.new { kind = "raised", message = "internal error: " .. message }
   terminal:tell("luafabric: " .. terminal_module.one_line(failure.message))
   local code = store_code == "fenced" and exit_codes.detached or interrupt:code_of_mistake()
-  return results.finish(terminal, interrupt.control.state, { reports = job.reports,
-    code = code, error = failure, is_gone = interrupt.is_local })
+  return finish_left(terminal, interrupt, job, code, failure)
 end
 
 --- How the command ends after what `run_worker` gave.
@@ -179,28 +213,37 @@ local function conclude(terminal, interrupt, job, decision)
   if not interrupt.control then return results.refuse(terminal, job.known, err, decision.code) end
   interrupt.print_above = nil
   interrupt:say_what_is_left()
-  return results.finish(terminal, interrupt.control.state, { reports = job.reports,
-    code = decision.code, error = err, is_gone = interrupt.is_local })
+  return finish_left(terminal, interrupt, job, decision.code, err)
 end
 
 local function run_job(job, options, terminal)
-  job.options = options
+  job.options, job.look_options = options, terminal.look_options
+  job.resume_command = job.store and function(run_id)
+    return others.resume_command(run_id, options, terminal.look_options)
+  end
   local connection = connection_module.new(options, interrupt_module.signals)
   local mode = screen_module.mode(terminal, core.isatty, os.getenv("TERM"))
   local given = { on_interrupt = options.on_interrupt, local_dir = options.local_dir,
-    has_keys = core.isatty(0) and core.isatty(2), mode = mode }
+    has_keys = core.isatty(0) and core.isatty(2), mode = mode,
+    resume_command = job.resume_command }
   local interrupt = interrupt_module.new(connection.loop, terminal, given)
   local screen = screen_module.new(terminal, connection.loop, given)
   interrupt.print_above = function(text) screen:tell(text) end
   interrupt.show_hint = function(text) screen:hint(text) end
   local ok, decision = pcall(interrupt.run_worker, interrupt, function()
-    return work(job, terminal, connection, interrupt, screen)
+    return work(job, terminal, connection, interrupt, screen, given)
   end)
   pcall(screen.finish, screen)
-  connection:close()
-  if job.store then job.store:close() end
   if not ok then decision = { raised = decision } end
-  return conclude(terminal, interrupt, job, decision)
+  -- As long as the connection is there, signals are caught: nobody who has lost patience keeps the
+  -- last events from the disk, or the last words from being said.
+  local is_said, code = pcall(function()
+    if job.store then job.store:close() end
+    return conclude(terminal, interrupt, job, decision)
+  end)
+  connection:close()
+  if not is_said then error(code, 0) end
+  return code
 end
 
 -- ---- the help of a file ----

@@ -41,7 +41,8 @@ end
 
 --- The first words: what runs, and how to end or leave it.
 ---@param state luafabric.WorkflowRun
----@param options { has_keys: boolean, local_dir: string|nil, on_interrupt: string|nil }
+---@param options { has_keys: boolean, local_dir: string|nil, on_interrupt: string|nil,
+---  joined: boolean|nil }  joined: another process runs it
 ---@return string title  "nightly 7f3a12: 7 steps"
 ---@return string hint
 function M.first_words(state, options)
@@ -50,6 +51,7 @@ function M.first_words(state, options)
     words.count(#state.order, "step"))
   local cancel, leave = "SIGTERM", "SIGQUIT"
   if options.has_keys then cancel, leave = "Ctrl-C", "Ctrl-\\" end
+  if options.joined then return title, cancel .. " ends only the following" end
   if options.local_dir then
     return title, cancel .. " cancels its runs and waits for them"
   end
@@ -63,7 +65,8 @@ end
 --- A screen for one run.
 ---@param terminal table
 ---@param loop table
----@param options table  of first_words; mode: "live", "lines", "nothing"
+---@param options table  of first_words; mode: "live", "lines", "nothing"; resume_command:
+---  nil|fun(run_id: string): string, of a run that is kept in a store
 ---@return table screen
 function M.new(terminal, loop, options)
   local self = setmetatable({ terminal = terminal, loop = loop, options = options,
@@ -115,6 +118,10 @@ local function start(self, state)
   elseif self.mode == "lines" then
     self.terminal:say(("%s. %s"):format(title, hint))
   end
+  -- A process that is killed has no last words.
+  if self.options.resume_command and not self.options.joined then
+    self:tell("if it is cut off, go on with it: " .. self.options.resume_command(state.run_id))
+  end
 end
 
 local function warning_line(terminal, event)
@@ -123,7 +130,8 @@ local function warning_line(terminal, event)
 end
 
 local function show(self, event, state)
-  if event.type == "run_started" then start(self, state) end
+  -- The first event of a run that is taken up is any.
+  if not self.state then start(self, state) end
   if self.mode == "live" then
     -- The table has no place for it.
     if event.type == "warning" then self:tell(warning_line(self.terminal, event)) end

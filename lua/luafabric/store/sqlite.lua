@@ -6,6 +6,7 @@ local codec = require "luafabric.store.event_codec"
 local core = require "luafabric.core"
 local direct = require "luafabric.store.sqlite_direct"
 local errors = require "luafabric.errors"
+local fingerprint_key = require "luafabric.store.fingerprint_key"
 local messages = require "luafabric.store.sqlite_messages"
 local nearest = require "luafabric.nearest"
 local owners = require "luafabric.store.owner"
@@ -318,6 +319,16 @@ function Store:open_intent(notebook)
   local rows, err = self:rows([[select * from intents
     where notebook = ?1 and state = 'open' and blocks_until > ?2]], notebook, self.now())
   return rows and rows[1], err
+end
+
+--- The key of this store's fingerprints. One in memory has its own for as long as it is there.
+---@return string|nil key  16 bytes
+---@return luafabric.Error|nil err
+function Store:fingerprint_key()
+  local err
+  if not self.key and self.path == MEMORY then self.key = fingerprint_key.new() end
+  if not self.key then self.key, err = fingerprint_key.beside(self.path) end
+  return self.key, err
 end
 
 Store.create_run = owning.create_run

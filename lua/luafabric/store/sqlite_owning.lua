@@ -8,6 +8,7 @@ local json = require "luafabric.json"
 local messages = require "luafabric.store.sqlite_messages"
 local owners = require "luafabric.store.owner"
 local run_module = require "luafabric.store.sqlite_run"
+local standing = require "luafabric.store.standing"
 
 local M = {}
 
@@ -31,13 +32,26 @@ function M.is_held(store, row)
     and not owners.is_gone(row.owner)
 end
 
-local function duplicate(store, given)
-  local row, err = store:unfinished(given.key)
-  if err then return err end
-  local id = row and row.run_id or "another"
+--- What is said of a key that an unfinished run has.
+---@param row luafabric.RunRow|nil  that run; nil: it has ended meanwhile
+---@param given { workflow: string }
+---@return luafabric.Error err  store_code "duplicate"; run: the row
+function M.duplicate(row, given)
+  local id, who = "another", "has not ended"
+  if row then
+    id, who = row.run_id, "is run by " .. standing.owner(row)
+    if standing.is_left(row) then
+      who = "has not ended, and nobody runs it: " .. standing.why_left(row)
+    end
+  end
   return errors.new { kind = "usage", store_code = "duplicate", run = row,
-    message = ("run %s of workflow %s has the same key and has not ended"):format(id,
-      row and row.workflow or given.workflow) }
+    message = ("run %s of workflow %s has the same key and %s"):format(id,
+      row and row.workflow or given.workflow, who) }
+end
+
+local function duplicate_of(store, given)
+  local row, err = store:unfinished(given.key)
+  return err or M.duplicate(row, given)
 end
 
 local function encoded_inputs(given)
@@ -78,7 +92,7 @@ function M.create_run(store, given)
   if not ok then return nil, err end
   ok, message, code = direct.transact(store.db, unit)
   if ok then return run end
-  if message:find("runs.key", 1, true) then return nil, duplicate(store, given) end
+  if message:find("runs.key", 1, true) then return nil, duplicate_of(store, given) end
   if message:find("runs.run_id", 1, true) then
     return nil, errors.new { kind = "usage",
       message = ("there is a run %s in %s already"):format(given.run_id, store.path) }

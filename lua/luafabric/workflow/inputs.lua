@@ -198,8 +198,9 @@ function M.declare(state, name, options, place)
   local typed = take_value(state, entry)
   entry.shown = shown(entry, typed)
   local value = M.to_lua(typed)
-  if entry.secret then return secret.new(value_module.is(value) and typed or value) end
-  return value
+  if not entry.secret then return value end
+  entry.hidden = secret.new(value_module.is(value) and typed or value)
+  return entry.hidden
 end
 
 --- What is declared, for help and for the command line.

@@ -328,6 +328,13 @@ local function shown_inputs(state)
   return list
 end
 
+--- The values of the secret inputs, by name; they show nothing.
+local function hidden_inputs(state)
+  local hidden = {}
+  for _, entry in ipairs(state.inputs) do hidden[entry.name] = entry.hidden end
+  return hidden
+end
+
 --- The plan of what has been declared. Raises mistakes.
 ---@param state table       the flow's
 ---@param definition table  name, file, place, the workflow's own options, and warnings, if any
@@ -350,7 +357,7 @@ function M.new(state, definition)
   return {
     name = definition.name, file = definition.file, run_id = state.run_id,
     started_at = state.started_at, inputs = shown_inputs(state),
-    timeout = definition.timeout, deadline = state.deadline,
+    hidden_inputs = hidden_inputs(state), timeout = definition.timeout, deadline = state.deadline,
     on_deadline = definition.on_deadline or "cancel",
     max_concurrency = defaults.max_concurrency or definition.max_concurrency
       or DEFAULT_CONCURRENCY,
@@ -364,7 +371,8 @@ end
 ---@field file string|nil
 ---@field run_id string
 ---@field started_at number
----@field inputs { name: string, type: string, value: any }[]
+---@field inputs { name: string, type: string, value: any }[]  secrets as ***
+---@field hidden_inputs table<string, luafabric.Secret>
 ---@field timeout number|nil
 ---@field deadline number|nil
 ---@field on_deadline "cancel"|"warn"

@@ -1,0 +1,106 @@
+--- What becomes of a new run whose key an unfinished run of the store has: it is refused, it
+--- becomes a look at the other one, or it takes the other one's place once that has ended.
+
+local errors = require "luafabric.errors"
+local following = require "luafabric.workflow.following"
+local owning = require "luafabric.store.sqlite_owning"
+local run_key = require "luafabric.workflow.run_key"
+local standing = require "luafabric.store.standing"
+local tasks = require "luafabric.tasks"
+
+local M = {}
+
+local PAUSE = 0.5 -- seconds between two looks at the store
+local REPLACED = "replacement" -- who cancels a run that is replaced
+
+---@alias luafabric.OnDuplicate "refuse"|"join"|"replace"
+M.choices = { refuse = true, join = true, replace = true }
+
+--- The key of a new run: what was said, or its name and inputs. A store of one run has none.
+---@param plan luafabric.workflow.Plan
+---@param options luafabric.WorkflowRunOptions
+---@return string|nil key  nil without an error: none is wanted
+---@return luafabric.Error|nil err
+function M.key(plan, options)
+  local store = options.store
+  if options.key or options.key == false then return options.key or nil end
+  if not store or not store.create_run then return nil end
+  local fingerprint_key, err = store:fingerprint_key()
+  return fingerprint_key and run_key.of(plan, fingerprint_key), err
+end
+
+local function tell(options, what, row)
+  if not options.on_other then return end
+  tasks.forbid_waiting("the function given as on_other", options.on_other, what, row)
+end
+
+-- ---- ending a run that nobody runs ----
+
+--- Takes it up and cancels it: what of it runs in Fabric is ended, and its finally steps run.
+local function end_left(definition, options, row)
+  tell(options, "take_up", row)
+  local done, err = definition:run { client = options.client, store = options.store,
+    resume = row.run_id, inputs = options.inputs, submission = options.submission,
+    exclusive = options.exclusive,
+    on_start = function(control) control:cancel { by = REPLACED } end }
+  if done or err.store_code == "owned" then return true end
+  return nil, errors.new { kind = err.kind, store_code = "duplicate", run = row,
+    message = ("run %s has the same key, nobody runs it, and it could not be ended: %s"):format(
+      row.run_id, err.message) }
+end
+
+-- ---- replacing ----
+
+local function ask(options, row)
+  local ok, err = options.store:request(row.run_id, "cancel", REPLACED)
+  if not ok and err.store_code ~= "ended" then return nil, err end
+  tell(options, "replace", row)
+  return true
+end
+
+--- Has the owner cancel it, and waits for its end; again for every owner that it gets.
+local function wait_for_end(definition, options, row)
+  local asked_fence
+  while row.state ~= "ended" do
+    local ok, err = true, nil
+    if standing.is_left(row) then
+      ok, err = end_left(definition, options, row)
+    elseif row.fence ~= asked_fence then
+      ok, err = ask(options, row)
+      asked_fence = row.fence
+    else
+      tasks.sleep(PAUSE)
+    end
+    if not ok then return nil, err end
+    row, err = options.store:find(row.run_id)
+    if not row then return nil, err end
+  end
+  return row
+end
+
+local function replace(definition, options, row)
+  local ended, err = wait_for_end(definition, options, row)
+  if not ended then return nil, err end
+  if ended.outcome ~= "unknown" then return nil end
+  return nil, errors.new { kind = "unknown", store_code = "duplicate", run = ended,
+    message = ("run %s, which was to be replaced, has ended, and whether one of its notebooks runs "
+      .. "is unknown: nothing was started. Look at it, and start anew when that is known")
+      :format(row.run_id) }
+end
+
+--- Meets the unfinished run of the key; in a task. Nothing at all: the key is free now.
+---@param definition luafabric.Definition
+---@param options luafabric.WorkflowRunOptions
+---@param row luafabric.RunRow
+---@return luafabric.WorkflowRun|nil report  of the other run, which was joined
+---@return luafabric.Error|nil err           store_code "duplicate": refused
+function M.meet(definition, options, row)
+  if options.on_duplicate == "replace" then return replace(definition, options, row) end
+  if options.on_duplicate == "join" and not standing.is_left(row) then
+    tell(options, "join", row)
+    return following.follow(options.store, row.run_id, options.on_event)
+  end
+  return nil, owning.duplicate(row, row)
+end
+
+return M
