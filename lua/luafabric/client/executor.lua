@@ -40,6 +40,12 @@ function Executor:attend()
   return watcher.attend(self.client)
 end
 
+--- Fabric's limits, and what is learnt about them, are shared from now on with other processes.
+---@param shared luafabric.Shared|nil  of store/shared, or what has its functions
+function Executor:share(shared)
+  self.client.shared = shared or self.client.shared
+end
+
 --- Finds a workspace and a notebook by their names, once; an id is never looked up.
 ---@param workspace string
 ---@param notebook string

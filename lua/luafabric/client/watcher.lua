@@ -92,7 +92,7 @@ function Watcher:postpone(group, rows, completion)
   group.failures = group.failures + 1
   local pause = retry.delay(completion, group.failures, hint, self.host.random(), PAUSES)
   pause = math.max(pause, self.client.poll_floor)
-  if not gate.may_retry(self.client, completion) then pause = math.max(pause, PAUSES.ceiling) end
+  if not gate.may_retry(completion) then pause = math.max(pause, PAUSES.ceiling) end
   if completion and completion.status == 429 then
     self.not_before = math.max(self.not_before, self.host.now() + pause)
   end
