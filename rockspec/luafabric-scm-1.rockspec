@@ -135,6 +135,7 @@ build = {
     ["luafabric.client"] = "lua/luafabric/client.lua",
     ["luafabric.client.call"] = "lua/luafabric/client/call.lua",
     ["luafabric.client.details"] = "lua/luafabric/client/details.lua",
+    ["luafabric.client.durations"] = "lua/luafabric/client/durations.lua",
     ["luafabric.client.endpoints"] = "lua/luafabric/client/endpoints.lua",
     ["luafabric.client.executor"] = "lua/luafabric/client/executor.lua",
     ["luafabric.client.gate"] = "lua/luafabric/client/gate.lua",
