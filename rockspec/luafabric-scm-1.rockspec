@@ -148,6 +148,7 @@ build = {
     ["luafabric.client.quota_sharing"] = "lua/luafabric/client/quota_sharing.lua",
     ["luafabric.client.run"] = "lua/luafabric/client/run.lua",
     ["luafabric.client.run_body"] = "lua/luafabric/client/run_body.lua",
+    ["luafabric.client.shared_capacity"] = "lua/luafabric/client/shared_capacity.lua",
     ["luafabric.client.submission"] = "lua/luafabric/client/submission.lua",
     ["luafabric.client.tag"] = "lua/luafabric/client/tag.lua",
     ["luafabric.client.watcher"] = "lua/luafabric/client/watcher.lua",

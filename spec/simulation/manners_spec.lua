@@ -127,3 +127,51 @@ describe("a hundred runs of half an hour to an hour on a capacity for eight", fu
       end)
   end
 end)
+
+describe("two processes on a capacity for eight", function()
+  local folder
+
+  before_each(function() folder = shell.scratch() end)
+
+  after_each(function() shell.remove(folder) end)
+
+  local function new_world(answer, seconds)
+    return manners_world.new { notebooks = ten,
+      settings = { capacity = 8, capacity_answer = answer }, seconds = seconds }
+  end
+
+  it("learn its limit together, share it, and leave none of it unused", function()
+    local durations = manners_world.durations(60)
+    local world = new_world("failure", function(job)
+      return durations[job.parameters.item.value]
+    end)
+    local path = folder .. "/runs.db-shared"
+    local reports = manners_world.together(world, { manners_world.workflow({ ten[1] }, 30, 30),
+      manners_world.workflow({ ten[2] }, 30, 30) }, { world.process(path), world.process(path) })
+    local last, first_end = 0, math.huge
+    for _, report in ipairs(reports) do
+      assert.is_true(report:ok())
+      last = math.max(last, report.ended_at)
+      first_end = math.min(first_end, report.ended_at)
+    end
+    local both = {}
+    for index = 1, 60 do both[index] = durations[(index + index % 2) / 2] end
+    local best = manners_world.best(both, 8, 10)
+    assert.is_true(world.host.now() <= best * 1.12,
+      ("%.0f s, and %.0f s at best"):format(world.host.now(), best))
+    -- Each gets half of it: both end at about the same time.
+    assert.is_true(last - first_end <= 3600 * 1.5, last - first_end .. " s apart")
+  end)
+
+  it("submit no run too many where one of them has found the limit", function()
+    local world = new_world("post", function() return 600 end)
+    local path = folder .. "/runs.db-shared"
+    local one, two = world.process(path), world.process(path)
+    assert(manners_world.workflow({ ten[1] }, 9, 9):run { client = one })
+    local refused = world.service:responses().by_status["430"]
+    assert.is_true(refused > 0)
+    local report = assert(manners_world.workflow({ ten[2] }, 8, 8):run { client = two })
+    assert.is_true(report:ok())
+    assert.equal(refused, world.service:responses().by_status["430"])
+  end)
+end)

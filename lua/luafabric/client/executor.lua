@@ -129,8 +129,13 @@ function Executor:capacity(workspace)
   local client = self.client
   local key = core.is_guid(workspace) and workspace:lower()
     or client.ids[names.workspace_key(workspace)] or workspace
-  client.capacities[key] = client.capacities[key] or capacity.new()
-  return client.capacities[key]
+  local found = client.capacities[key]
+  if not found then
+    found = client.shared and require("luafabric.client.shared_capacity").new(client.shared,
+      ("capacity of %s at %s"):format(key, client.endpoint)) or capacity.new()
+    client.capacities[key] = found
+  end
+  return found
 end
 
 --- Submits what was prepared, at most once.

@@ -1,5 +1,5 @@
 --- What the processes of a store tell each other about Fabric's limits: what each sends and
---- what was learnt. In a second SQLite file beside the store, which is never synchronised: to tell
+--- runs, and what was learnt. In a second SQLite file beside the store, which is never synchronised: to tell
 --- what is sent waits for no disk, so it may stand on the way of every request, and a machine that
 --- goes down may forget it. For the same reason nothing here is worth an error: what cannot be
 --- shared is not, for a while. The file may be deleted at any time.
@@ -151,6 +151,19 @@ function Shared:known(topic, key)
   local row = check(self.db:rows("select body from known where topic = ?1 and key = ?2", topic,
     key))[1]
   return row and json.decode(row.body)
+end
+
+--- All that is known of a topic.
+---@param topic string
+---@return { key: string, body: any }[]
+function Shared:all_known(topic)
+  local rows = check(self.db:rows("select key, body from known where topic = ?1", topic))
+  for _, row in ipairs(rows) do row.body = json.decode(row.body) end
+  return rows
+end
+
+function Shared:forget(topic, key)
+  check(self.db:exec("delete from known where topic = ?1 and key = ?2", topic, key))
 end
 
 function Shared:set_known(topic, key, body)
