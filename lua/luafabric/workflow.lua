@@ -267,6 +267,7 @@ local function run(self, options)
   local key, given, err, report
   key, err = key_of(options.store)
   if not key then return nil, err end
+  if options.store and options.store.shared then port:share(options.store:shared()) end
   if options.resume then
     given, err = start_again(self, options, port, key)
   elseif options.repair then

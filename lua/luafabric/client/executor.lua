@@ -40,6 +40,12 @@ function Executor:attend()
   return watcher.attend(self.client)
 end
 
+--- Fabric's limits, and what is learnt about them, are shared from now on with other processes.
+---@param shared luafabric.Shared|nil  of store/shared, or what has its functions
+function Executor:share(shared)
+  self.client.shared = shared or self.client.shared
+end
+
 --- Finds a workspace and a notebook by their names, once; an id is never looked up.
 ---@param workspace string
 ---@param notebook string
@@ -123,8 +129,13 @@ function Executor:capacity(workspace)
   local client = self.client
   local key = core.is_guid(workspace) and workspace:lower()
     or client.ids[names.workspace_key(workspace)] or workspace
-  client.capacities[key] = client.capacities[key] or capacity.new()
-  return client.capacities[key]
+  local found = client.capacities[key]
+  if not found then
+    found = client.shared and require("luafabric.client.shared_capacity").new(client.shared,
+      ("capacity of %s at %s"):format(key, client.endpoint)) or capacity.new()
+    client.capacities[key] = found
+  end
+  return found
 end
 
 --- Submits what was prepared, at most once.

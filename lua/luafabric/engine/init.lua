@@ -374,7 +374,7 @@ function M.new(given)
     timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,
-    held = {}, all_exits = given.all_exits, earlier = given.earlier,
+    held = {}, looks = {}, all_exits = given.all_exits, earlier = given.earlier,
     again = given.again,
     open = { main = 0, finally = 0 }, main_steps = {}, orders = {}, exit_values = {},
   }, Engine)

@@ -138,6 +138,7 @@ function M.open(path, options)
   db, err = connect(sqlite, path, options)
   if not db then return nil, err end
   return setmetatable({ path = path, db = db, writer = new_writer(sqlite, db, options),
+    has_neighbours = not options.readonly and not options.synchronous,
     owner = options.owner or owners.new(), now = options.now or core.wall,
     lease = options.lease or LEASE, settled = 0, refused = {} }, Store)
 end
@@ -160,6 +161,17 @@ function Store:close()
   end
   self.db:close()
   self.db, self.writer = nil, nil
+  if self.neighbours then self.neighbours:close() end
+end
+
+--- Where the processes of this store tell each other about Fabric's limits; it is closed with the
+--- store. Nil where there are no others: in a virtual world, or where nothing is written.
+---@return luafabric.Shared|nil
+function Store:shared()
+  if not self.has_neighbours then return nil end
+  self.neighbours = self.neighbours
+    or require("luafabric.store.shared").new(full_name(self.db) .. "-shared", self.now)
+  return self.neighbours
 end
 
 -- ---- committing ----
