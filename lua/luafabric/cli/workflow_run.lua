@@ -165,7 +165,7 @@ local function raised(terminal, interrupt, job, err)
   local failure = store_code and err
     or errors.new { kind = "raised", message = "internal error: " .. message }
   terminal:tell("luafabric: " .. terminal_module.one_line(failure.message))
-  local code = store_code == "fenced" and exit_codes.detached or interrupt:code_of_mistake()
+  local code = store_code == "fenced" and exit_codes.detached or interrupt:code_of_mistake(failure)
   return results.finish(terminal, interrupt.control.state, { reports = job.reports,
     code = code, error = failure, is_gone = interrupt.is_local })
 end
