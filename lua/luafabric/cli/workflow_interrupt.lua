@@ -253,13 +253,24 @@ function Interrupt:code_of_leaving()
   return uncertain(self:state()) and exit_codes.unknown or exit_codes.detached
 end
 
---- The same for one that ends by a mistake of its own.
+local function was_sent(state)
+  for _, step in pairs(state.steps) do
+    for _, attempt in ipairs(step.attempts) do
+      if attempt.job_id or attempt.outcome ~= "not_started" then return true end
+    end
+  end
+  return false
+end
+
+--- The same for one that ends by a mistake of its own, or since its disk is full.
+---@param err luafabric.Error
 ---@return integer code
-function Interrupt:code_of_mistake()
+function Interrupt:code_of_mistake(err)
   if self.is_local then return exit_codes.failed end
   local code = self:code_of_leaving()
   local goes_on = code ~= exit_codes.detached or #M.under_way(self:state()) > 0
-  return goes_on and code or exit_codes.failed
+  if goes_on then return code end
+  return was_sent(self:state()) and exit_codes.failed or exit_codes.of_error(err)
 end
 
 --- Leaves without the answers that are on their way; if that is not enough, just so.

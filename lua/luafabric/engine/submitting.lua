@@ -4,6 +4,7 @@
 
 local again = require "luafabric.engine.again"
 local attempts = require "luafabric.engine.attempts"
+local history = require "luafabric.history"
 local intending = require "luafabric.engine.intending"
 local journal = require "luafabric.engine.journal"
 local reasons = require "luafabric.engine.reasons"
@@ -21,6 +22,7 @@ local SUBMIT_PATIENCE = 24 * 3600 -- seconds
 --- notebook open, ours was refused whole: it is written without the claim, and has come to nothing.
 local function not_recorded(engine, unit, event, err)
   if err.store_code ~= "intent_open" then error(err, 0) end
+  unit.is_recording = nil
   journal.append(engine, { event })
   engine:submission_over(unit)
   units.not_started(engine, unit, err)
@@ -86,16 +88,21 @@ local function submit(engine, unit)
   local ticket, event = intending.intend(engine, unit, prepared)
   unit.is_recording = true
   local durable, problem = journal.await(engine, ticket)
-  unit.is_recording = nil
   if not durable then
     units.withdraw(engine, unit)
     return not_recorded(engine, unit, event, problem)
   end
+  unit.is_recording = nil
   if unit.stop then
     units.withdraw(engine, unit)
     return units.stop_unsubmitted(engine, unit)
   end
-  prepared.before_again = function() return intending.intend_again(engine, unit, prepared) end
+  prepared.before_again = function()
+    unit.is_recording = true
+    local again_durable, again_problem = intending.intend_again(engine, unit, prepared)
+    unit.is_recording = nil
+    return again_durable, again_problem
+  end
   prepared.not_after = function() return journal.not_after(engine) end
   local run
   run, err = engine.port:submit(prepared)
@@ -106,6 +113,19 @@ local function submit(engine, unit)
   unit.run = run
   unit.task = nil -- it ends here; what is watched is a row, and holds no coroutine
   units.accepted(engine, unit, run)
+end
+
+--- The run ends here, by a mistake or a disk that fails: what was not written down yet was not
+--- sent, so that nobody has to look for it. For what is told of the run now; it is not written.
+---@param engine table
+function M.forget_unsent(engine)
+  for path, unit in pairs(engine.units) do
+    local attempt = unit.is_recording and attempts.open(engine, unit)
+    if attempt then
+      history.apply(engine.state, { type = "attempt_ended", at = engine.host.wall(), path = path,
+        attempt = #engine.state.steps[path].attempts, outcome = "not_started" })
+    end
+  end
 end
 
 --- A slot is free for the unit: it is submitted.
