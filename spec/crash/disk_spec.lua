@@ -1,6 +1,6 @@
 -- The command on a disk that fails: at any write, at any sync, a full one, one that cannot be
--- written. It says so in one sentence, sends nothing more, and loses nothing: where the disk is well
--- again, the run is taken up and comes to its end.
+-- written. It says so in one sentence, sends nothing more, and loses nothing: where the disk is
+-- well again, the run is taken up and comes to its end.
 
 local campaigns = require "spec.crash.campaign"
 local commands = require "spec.crash.commands"
