@@ -6,7 +6,6 @@ local core = require "luafabric.core"
 local errors = require "luafabric.errors"
 local journal = require "luafabric.engine.journal"
 local reconcile = require "luafabric.policy.reconcile"
-local tasks = require "luafabric.tasks"
 
 local M = {}
 
@@ -119,8 +118,9 @@ end
 local function conclude(engine, unit, run, doubt)
   local settings = engine.port:reconciliation()
   local till = doubt.at + settings.V
+  unit.look = engine.loop:condition() -- for who cannot wait for the next look
   while true do
-    tasks.sleep(math.max(LEAST_WAIT, till - time_of(engine, doubt)))
+    unit.look:wait(math.max(LEAST_WAIT, till - time_of(engine, doubt)))
     local now = time_of(engine, doubt)
     local rows, claimed = look(engine, run, doubt)
     doubt.unread_since = not rows and (doubt.unread_since or now) or nil

@@ -18,6 +18,9 @@ local M = {}
 -- workflow's timeout end it before.
 local SUBMIT_PATIENCE = 24 * 3600 -- seconds
 
+-- Another process may settle its submission sooner than its intent ends.
+local LOOK_AGAIN = 10 -- seconds
+
 --- The intent cannot be written down, so nothing is sent. Where another process has one of the same
 --- notebook open, ours was refused whole: it is written without the claim, and has come to nothing.
 local function not_recorded(engine, unit, event, err)
@@ -51,6 +54,7 @@ function M.doubtful(engine, unit, prepared, run)
     return units.run_ended(engine, unit)
   end
   unit.in_doubt = true
+  if unit.stop then attempts.tell_stop_in_doubt(engine, unit) end
   local fate, err = reconciling.resolve(engine, unit, run, prepared.doubt)
   unit.in_doubt = nil
   if fate == "not_started" then return units.not_started(engine, unit, err) end
@@ -66,6 +70,22 @@ local function back_in_queue(engine, unit)
   engine:release(unit)
   unit.task = nil
   engine:enqueue(unit, unit.heap_order)
+end
+
+--- A submission of another process to this notebook is not settled: nothing is written down as yet.
+local function wait_for_rival(engine, unit, seconds)
+  units.withdraw(engine, unit)
+  local till = math.floor(engine.host.wall() + seconds)
+  if unit.rival_till ~= till then
+    unit.rival_till = till
+    engine:record { type = "step_waiting", path = unit.path, cause = "intent", seconds = seconds }
+  end
+  engine:release(unit)
+  unit.task = nil
+  unit.retry_timer = engine.timers:after(math.min(seconds, LOOK_AGAIN), function()
+    unit.retry_timer = nil
+    engine:enqueue(unit, unit.heap_order)
+  end)
 end
 
 local function submit(engine, unit)
@@ -84,6 +104,8 @@ local function submit(engine, unit)
     return refused(engine, unit, err)
   end
   if not engine:has_room(unit) then return back_in_queue(engine, unit) end
+  local blocked = journal.blocked_for(engine, intending.notebook_of(prepared.run))
+  if blocked then return wait_for_rival(engine, unit, blocked) end
   engine:submission_begun(unit)
   local ticket, event = intending.intend(engine, unit, prepared)
   unit.is_recording = true
