@@ -1,7 +1,7 @@
 /*
-** Makes a file that only its owner can read, in a folder where nobody else can put another in its place.
-** An existing file is never opened here: closing it would let go of SQLite's locks on it (POSIX locks are
-** the process's, not the descriptor's).
+** Makes files that only their owner can read, in a folder where nobody else can put others in their place.
+** An existing database is never opened here: closing it would let go of SQLite's locks on it (POSIX locks
+** are the process's, not the descriptor's).
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #define FILE_MODE   ((mode_t)0600)
 #define OTHERS      ((mode_t)0077)
 #define RIGHTS      ((mode_t)0777)
+#define KEY_MAX     64
 
 static int fail (lua_State *L, const char *path, const char *reason) {
   lua_pushnil(L);
@@ -134,6 +135,67 @@ static int private_file (lua_State *L) {
   return 1;
 }
 
+/* Makes a file with all these bytes, on the disk; 0 or errno, and then there is none. */
+static int write_new (const char *path, const char *bytes, size_t length) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+  int code = 0;
+  ssize_t written;
+  if (fd < 0) return errno;
+  if (fchmod(fd, FILE_MODE) != 0) code = errno;
+  written = code == 0 ? write(fd, bytes, length) : 0;
+  if (written < 0) code = errno;
+  if (code == 0 && (size_t)written != length) code = ENOSPC;
+  if (code == 0 && fsync(fd) != 0) code = errno;
+  if (close(fd) != 0 && code == 0) code = errno;
+  if (code != 0) (void)unlink(path);
+  return code;
+}
+
+/* Gives a whole file its name, unless it is another's already; 0 or errno. Where there are no links, a reader
+** who comes at this very moment may see a part of it. */
+static int make_key (const char *path, const char *draft, const char *bytes, size_t length) {
+  int code = write_new(draft, bytes, length);
+  if (code != 0) return code;
+  if (link(draft, path) != 0) code = errno;
+  (void)unlink(draft);
+  if (code == EPERM || code == EOPNOTSUPP || code == ENOSYS) code = write_new(path, bytes, length);
+  return code == EEXIST ? 0 : code;
+}
+
+/*
+** key_file(path, draft, bytes) --> bytes | nil, message
+** What a small file of this user's alone holds. Where it is not there it is made with these bytes, under the
+** name `draft` first: of several processes that do so at once one is the first, and all get its bytes.
+*/
+static int key_file (lua_State *L) {
+  size_t length;
+  const char *path = luaL_checkstring(L, 1), *draft = luaL_checkstring(L, 2), *problem;
+  const char *bytes = luaL_checklstring(L, 3, &length);
+  char found_bytes[KEY_MAX + 1];
+  struct stat found;
+  ssize_t count;
+  int code = 0, fd;
+  luaL_argcheck(L, length > 0 && length <= KEY_MAX, 3, "expected 1 to 64 bytes");
+  if (lstat(path, &found) != 0) {
+    code = errno == ENOENT ? make_key(path, draft, bytes, length) : errno;
+    if (code != 0) return fail_with(L, path, "cannot be made", code);
+    sync_folder(push_folder(L, path));
+    if (lstat(path, &found) != 0) return fail_with(L, path, "cannot be found", errno);
+  }
+  problem = keep_file(path, &found);
+  if (problem) return fail(L, path, problem);
+  fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fail_with(L, path, "cannot be read", errno);
+  count = read(fd, found_bytes, sizeof found_bytes);
+  if (count < 0) code = errno;
+  close(fd);
+  if (count < 0) return fail_with(L, path, "cannot be read", code);
+  if ((size_t)count != length)
+    return fail(L, path, "is not whole: repeat, and if it stays so, move it away");
+  lua_pushlstring(L, found_bytes, length);
+  return 1;
+}
+
 /*
 ** file_exists(path) --> boolean
 */
@@ -146,6 +208,7 @@ static int file_exists (lua_State *L) {
 static const luaL_Reg functions[] = {
     {"private_file", private_file},
     {"file_exists", file_exists},
+    {"key_file", key_file},
     {NULL, NULL},
 };
 

@@ -33,6 +33,7 @@ function M.new(options)
   self.own_hosts = setmetatable({}, { __mode = "k" })
   self.capacities = {} -- by workspace
   self.durations = require("luafabric.policy.durations").new() -- of runs that ended
+  self.durations_read = {} -- by notebook: what other processes know of it was read
   return setmetatable(self, Client)
 end
 

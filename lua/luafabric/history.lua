@@ -36,7 +36,8 @@ M.attempt_transitions = {
 ---@field run_id string
 ---@field workflow string
 ---@field file string|nil
----@field inputs { name: string, type: string, value: any }[]  secrets are masked
+---@field inputs { name: string, type: string, value: any, secret: boolean|nil }[]  secrets are
+---  masked, and known again by a keyed fingerprint
 ---@field started_at number|nil   unix seconds
 ---@field ended_at number|nil
 ---@field now number|nil          time of the last event
@@ -124,7 +125,8 @@ M.attempt_transitions = {
 ---@field exit_value string|nil
 ---@field exit_read boolean|nil   the exit value was asked for, so that nil says that there is none
 ---@field links table<string, string>|nil
----@field request table           workspace, notebook, their ids, body (secrets masked)
+---@field request table           workspace, notebook, their ids, body; is_masked: it is not what
+---  was sent, since that held secrets
 
 local Run = {}
 Run.__name = "luafabric.workflow_run"

@@ -5,6 +5,7 @@ local definition = require "luafabric.workflow.definition"
 local core = require "luafabric.core"
 local duplicate = require "luafabric.workflow.duplicate"
 local duration = require "luafabric.duration"
+local kept_inputs = require "luafabric.workflow.kept_inputs"
 local limits = require "luafabric.workflow.limits"
 local nearest = require "luafabric.nearest"
 local repairing = require "luafabric.workflow.repairing"
@@ -130,10 +131,10 @@ local function check_options(options)
   if options.timeout ~= nil then duration.check(options.timeout, "workflow:run: timeout", 3) end
 end
 
---- The key of the fingerprints that secrets are shown as: the store's, where there is one.
-local function fingerprint_key(store)
+--- What fingerprints are made with: two runs of one store can be compared.
+local function key_of(store)
   if store and store.fingerprint_key then return store:fingerprint_key() end
-  return require("luafabric.store.fingerprint_key").new()
+  return require("luafabric.store.key").random()
 end
 
 --- A new run: its plan, and of a repair what it keeps.
@@ -191,7 +192,7 @@ end
 ---@return table|nil given                   everything that the engine needs for it
 ---@return luafabric.Error|nil err
 ---@return luafabric.WorkflowRun|nil report  of another run, which was followed
-local function place(self, plan, options, port, host)
+local function place(self, plan, options, port, host, fingerprint_key)
   local submission = options.submission or "reconcile"
   local key, err = duplicate.key(plan, options)
   if err then return nil, err end
@@ -205,7 +206,8 @@ local function place(self, plan, options, port, host)
       if not is_resolved then return nil, err end
     end
     local started = require("luafabric.engine.start_event").of(plan, { at = host.wall(),
-      submission = submission, exclusive = options.exclusive, endpoint = options.client.endpoint })
+      inputs = kept_inputs.told(plan, fingerprint_key), submission = submission,
+      exclusive = options.exclusive, endpoint = options.client.endpoint })
     kept, is_written = keep(self, plan, options, key, started)
     if kept then
       return { plan = plan, store = kept, started = started, is_written = is_written,
@@ -215,7 +217,7 @@ local function place(self, plan, options, port, host)
   end
 end
 
-local function start_anew(self, options, port, host)
+local function start_anew(self, options, port, host, key)
   local plan, earlier = begin(self, options, host)
   if not plan then return nil, earlier end
   local ok, given, err, report
@@ -224,24 +226,24 @@ local function start_anew(self, options, port, host)
       options.only)
     if not ok then return nil, err end
   end
-  given, err, report = place(self, plan, options, port, host)
+  given, err, report = place(self, plan, options, port, host, key)
   if given then given.earlier = earlier end
   return given, err, report
 end
 
 --- The same for a repair: it is run as the repaired run was, unless somebody says otherwise. Where
 --- nothing is to be repaired, that run is the report.
-local function start_repair(self, options, port, host)
+local function start_repair(self, options, port, host, key)
   local row, state = repairing.find(options.store, options.repair)
   if not row then return nil, state end
   if repairing.is_whole(state, options) then return nil, nil, state end
-  return start_anew(self, repairing.options(options, row, state), port, host)
+  return start_anew(self, repairing.options(options, row, state), port, host, key)
 end
 
 --- The same for one that is taken up again: it goes on as it was meant to, unless somebody says
 --- otherwise.
-local function start_again(self, options, port)
-  local taken, err = require("luafabric.workflow.taking_up").take_up(self, options, port)
+local function start_again(self, options, port, key)
+  local taken, err = require("luafabric.workflow.taking_up").take_up(self, options, port, key)
   if not taken then return nil, err end
   local state, exclusive, earlier = taken.state, options.exclusive, nil
   if state.parent then
@@ -268,20 +270,21 @@ end
 local function run(self, options)
   local _, loop = tasks.current()
   local port = require("luafabric.client.executor").new(options.client)
-  local fingerprints, problem = fingerprint_key(options.store)
-  if not fingerprints then return nil, problem end
-  local given, err, report
+  local key, given, err, report
+  key, err = key_of(options.store)
+  if not key then return nil, err end
+  if options.store and options.store.shared then port:share(options.store:shared()) end
   if options.resume then
-    given, err = start_again(self, options, port)
+    given, err = start_again(self, options, port, key)
   elseif options.repair then
-    given, err, report = start_repair(self, options, port, loop.host)
+    given, err, report = start_repair(self, options, port, loop.host, key)
   else
-    given, err, report = start_anew(self, options, port, loop.host)
+    given, err, report = start_anew(self, options, port, loop.host, key)
   end
   if not given then return report, err end
   local kept = given.store
   given.port, given.loop, given.on_event = port, loop, options.on_event
-  given.key, given.all_exits = fingerprints, options.exit_values
+  given.key, given.all_exits = key, options.exit_values
   given.again = options.again
   given.let_go = kept.close and function() kept:close() end
   local engine = require("luafabric.engine").new(given)

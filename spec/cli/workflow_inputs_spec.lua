@@ -74,7 +74,8 @@ describe("a workflow's inputs", function()
   end)
 
   it("that turn out to be secrets are refused by the plan's list, too", function()
-    local shown = { { name = "token", value = "***" }, { name = "region", value = "eu" } }
+    local shown = { { name = "token", value = "***", secret = true },
+      { name = "region", value = "eu" } }
     assert.matches("visible to others", inputs.given_secret({ parameter = { "token=hunter2" } },
       shown))
     assert.is_nil(inputs.given_secret({ parameter = { "region=eu" } }, shown))

@@ -1,6 +1,7 @@
 -- What a client does about quotas and an origin in trouble: when its requests go out.
 
 local fabric = require "luafabric"
+local shell = require "spec.support.shell"
 local tasks = require "luafabric.tasks"
 local worlds = require "spec.client.world"
 
@@ -159,6 +160,21 @@ describe("runs of a notebook that ran before", function()
     local begun = world.host.now()
     assert.equal("succeeded", client:run_notebook(ingest()).outcome)
     assert.is_true(world.host.now() - begun <= 700 + 600)
+  end)
+
+  it("in another process are looked at so from the first one on", function()
+    local world, folder = worlds.new { seconds = 3600 }, shell.scratch()
+    local function process()
+      local client = world.client()
+      client.shared = require("luafabric.store.shared").new(folder .. "/runs.db-shared",
+        world.host.wall)
+      return client
+    end
+    for _ = 1, 3 do assert.equal("succeeded", process():run_notebook(ingest()).outcome) end
+    local looks = #world.asked("status")
+    assert.equal("succeeded", process():run_notebook(ingest()).outcome)
+    shell.remove(folder)
+    assert.is_true(#world.asked("status") - looks <= 12, #world.asked("status") - looks .. " looks")
   end)
 
   it("are looked at so from the first one on, where durations are known", function()

@@ -2,6 +2,7 @@
 -- does not ask for more. In virtual time; bench/manners.lua prints the figures.
 
 local manners_world = require "spec.simulation.manners_world"
+local shell = require "spec.support.shell"
 
 local QUOTA = 50 -- submissions, and status requests, a minute
 
@@ -59,24 +60,47 @@ describe("a thousand runs within the quotas", function()
   it("through two clients with one credential share its quota", function()
     local world = manners_world.new { notebooks = ten, settings = { quota = true },
       seconds = function() return 90 end }
-    local fabric, tasks = require "luafabric", require "luafabric.tasks"
-    local other = fabric.client { credential = world.client.credential }
-    tasks.blocking(function() return world.host end, function()
-      local _, loop = tasks.current()
-      local runs = {}
-      for index, client in ipairs { world.client, other } do
-        runs[index] = loop:spawn(function()
-          return manners_world.workflow({ ten[index] }, 300, 300):run { client = client }
-        end)
-      end
-      for _, run in ipairs(runs) do
-        local ok, report = run:join()
-        assert.is_true(ok and report:ok())
-      end
-    end)
+    local other = require("luafabric").client { credential = world.client.credential }
+    local reports = manners_world.together(world, { manners_world.workflow({ ten[1] }, 300, 300),
+      manners_world.workflow({ ten[2] }, 300, 300) }, { world.client, other })
+    for _, report in ipairs(reports) do assert.is_true(report:ok()) end
     assert.equal(0, world.further_refusals())
     local share = world.use("submit", QUOTA)
     assert.is_true(share >= 0.95, share .. " of it")
+  end)
+end)
+
+describe("two processes with one identity", function()
+  local folder
+
+  before_each(function() folder = shell.scratch() end)
+
+  after_each(function() shell.remove(folder) end)
+
+  it("use all of its quota together, and get no 429 after the first", function()
+    local world = manners_world.new { notebooks = ten, settings = { quota = true },
+      seconds = function() return 90 end }
+    local path = folder .. "/runs.db-shared"
+    local clients = { world.process(path), world.process(path) }
+    local reports = manners_world.together(world, { manners_world.workflow({ ten[1] }, 300, 300),
+      manners_world.workflow({ ten[2], ten[3] }, 150, 300) }, clients)
+    for _, report in ipairs(reports) do assert.is_true(report:ok()) end
+    assert.is_true(#world.refused > 0, "no quota was met")
+    assert.is_true(#world.refused <= 16, #world.refused .. " refused") -- on their way: 8 of each
+    assert.equal(0, world.further_refusals())
+    local share, least = world.use("submit", QUOTA)
+    assert.is_true(share >= 0.95 and least >= 0.95, ("%g of it, %g at least"):format(share, least))
+  end)
+
+  it("need no 429 where one of them has met it before", function()
+    local world = manners_world.new { notebooks = ten, settings = { quota = true },
+      seconds = function() return 90 end }
+    local path = folder .. "/runs.db-shared"
+    assert(manners_world.workflow({ ten[1] }, 60, 60):run { client = world.process(path) })
+    local before = #world.refused
+    assert.is_true(before > 0)
+    assert(manners_world.workflow({ ten[2] }, 150, 150):run { client = world.process(path) })
+    assert.equal(before, #world.refused)
   end)
 end)
 
@@ -102,4 +126,52 @@ describe("a hundred runs of half an hour to an hour on a capacity for eight", fu
         assert.is_true(took <= best * 1.05, ("%.0f s, and %.0f s at best"):format(took, best))
       end)
   end
+end)
+
+describe("two processes on a capacity for eight", function()
+  local folder
+
+  before_each(function() folder = shell.scratch() end)
+
+  after_each(function() shell.remove(folder) end)
+
+  local function new_world(answer, seconds)
+    return manners_world.new { notebooks = ten,
+      settings = { capacity = 8, capacity_answer = answer }, seconds = seconds }
+  end
+
+  it("learn its limit together, share it, and leave none of it unused", function()
+    local durations = manners_world.durations(60)
+    local world = new_world("failure", function(job)
+      return durations[job.parameters.item.value]
+    end)
+    local path = folder .. "/runs.db-shared"
+    local reports = manners_world.together(world, { manners_world.workflow({ ten[1] }, 30, 30),
+      manners_world.workflow({ ten[2] }, 30, 30) }, { world.process(path), world.process(path) })
+    local last, first_end = 0, math.huge
+    for _, report in ipairs(reports) do
+      assert.is_true(report:ok())
+      last = math.max(last, report.ended_at)
+      first_end = math.min(first_end, report.ended_at)
+    end
+    local both = {}
+    for index = 1, 60 do both[index] = durations[(index + index % 2) / 2] end
+    local best = manners_world.best(both, 8, 10)
+    assert.is_true(world.host.now() <= best * 1.12,
+      ("%.0f s, and %.0f s at best"):format(world.host.now(), best))
+    -- Each gets half of it: both end at about the same time.
+    assert.is_true(last - first_end <= 3600 * 1.5, last - first_end .. " s apart")
+  end)
+
+  it("submit no run too many where one of them has found the limit", function()
+    local world = new_world("post", function() return 600 end)
+    local path = folder .. "/runs.db-shared"
+    local one, two = world.process(path), world.process(path)
+    assert(manners_world.workflow({ ten[1] }, 9, 9):run { client = one })
+    local refused = world.service:responses().by_status["430"]
+    assert.is_true(refused > 0)
+    local report = assert(manners_world.workflow({ ten[2] }, 8, 8):run { client = two })
+    assert.is_true(report:ok())
+    assert.equal(refused, world.service:responses().by_status["430"])
+  end)
 end)

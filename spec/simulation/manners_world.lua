@@ -35,8 +35,17 @@ function M.new(options)
       answer.delay = (answer.delay or 0) + latency / 2
       return answer
     end }
-  world.client = fabric.client { credential = fabric.credentials.token "the-token-of-a-bench",
-    host = function() return world.host end }
+
+  --- A client of one more process of the same identity.
+  ---@param path string|nil  of the file through which they share what they know
+  function world.process(path)
+    local client = fabric.client { credential = fabric.credentials.token "the-token-of-a-bench",
+      host = function() return world.host end }
+    client.shared = path and require("luafabric.store.shared").new(path, world.host.wall)
+    return client
+  end
+
+  world.client = world.process()
 
   --- Requests of a bucket that passed, by window of the wall clock; the first and the last window.
   function world.windows(bucket)
@@ -97,6 +106,28 @@ function M.workflow(notebooks, count, most)
         parameters = function(item) return { item = item } end })
     end
   end)
+end
+
+--- Runs workflows at the same time, each with a client of its own.
+---@param world table
+---@param definitions table[]
+---@param clients table[]
+---@return table[] reports
+function M.together(world, definitions, clients)
+  local reports = {}
+  tasks.blocking(function() return world.host end, function()
+    local _, loop = tasks.current()
+    local runs = {}
+    for index, definition in ipairs(definitions) do
+      runs[index] = loop:spawn(function() return definition:run { client = clients[index] } end)
+    end
+    for index, run in ipairs(runs) do
+      local ok, report = run:join()
+      assert(ok, report)
+      reports[index] = assert(report)
+    end
+  end)
+  return reports
 end
 
 --- How many steps of a report ended, and succeeded.

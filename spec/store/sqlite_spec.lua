@@ -184,11 +184,16 @@ describe("the store of runs", function()
       local ticket = stale:renew()
       assert.equal("fenced", select(2, stale:is_durable(ticket)).store_code)
       assert.equal(-math.huge, stale:owned_until())
+      -- Nor is it told what its heir did meanwhile.
+      local intent = { notebook = "w/n", path = "x", attempt = 1, blocks_until = math.huge }
+      assert.is_true(run:is_durable(run:append({ { type = "warning", at = 1 } }, intent)))
+      assert.equal("fenced", select(2, stale:is_durable(stale:append(
+        { { type = "warning", at = 1 } }, intent))).store_code)
       stale:close()
       assert.equal("other", store:find("a").owner)
       assert.is_true(append(run, { type = "warning", message = "second" }))
       assert.same({ "first", "second" },
-        { store:events("a")[1].message, store:events("a")[2].message })
+        { store:events("a")[1].message, store:events("a")[3].message })
       assert.is_nil(store:job "j")
       assert.equal("running", store:find("a").state)
     end)

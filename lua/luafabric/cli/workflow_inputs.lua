@@ -167,7 +167,7 @@ end
 
 local function masked_inputs(shown)
   local masked = {}
-  for _, input in ipairs(shown) do masked[input.name] = input.value == "***" end
+  for _, input in ipairs(shown) do masked[input.name] = input.secret == true end
   return masked
 end
 

@@ -62,9 +62,8 @@ local function prepare_again(options, job)
   job.known.workflow, job.known.file = job.definition.name, options.file or row.file
   local values, problem = workflow_inputs.collect(options, job.definition:declared())
   if not values then return usage(problem) end
-  job.resume, job.inputs, job.secrets = row.run_id, values, {}
-  -- What has to be given again is what was not written down.
-  for _, value in pairs(values) do job.secrets[#job.secrets + 1] = tostring(value) end
+  job.resume, job.inputs = row.run_id, values
+  job.secrets = workflow_inputs.secrets({ inputs = row.inputs or {} }, values)
   return job
 end
 

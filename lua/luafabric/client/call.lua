@@ -216,7 +216,7 @@ function M.safe(client, request, options)
     local pause = retry.delay(completion, limited and throttled or failures,
       response.retry_after(completion), host.random())
     if not retry.may_help(completion) or failures >= (options.tries or retry.patience.tries)
-      or host.now() + pause > deadline or not gate.may_retry(client, completion) then
+      or host.now() + pause > deadline or not gate.may_retry(completion) then
       return nil, M.failed(completion, what), completion
     end
     if not options.quiet then

@@ -49,7 +49,7 @@ local function read(run)
       local pause = retry.delay(completion, attempt, response.retry_after(completion),
         call.host().random(), PAUSES)
       if pause > LONGEST_PAUSE then break end
-      if not invisible and not gate.may_retry(client, completion) then break end
+      if not invisible and not gate.may_retry(completion) then break end
       tasks.sleep(invisible and math.max(pause, INVISIBLE) or pause)
     end
   end

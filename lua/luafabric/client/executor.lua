@@ -40,6 +40,12 @@ function Executor:attend()
   return watcher.attend(self.client)
 end
 
+--- Fabric's limits, and what is learnt about them, are shared from now on with other processes.
+---@param shared luafabric.Shared|nil  of store/shared, or what has its functions
+function Executor:share(shared)
+  self.client.shared = shared or self.client.shared
+end
+
 --- Finds a workspace and a notebook by their names, once; an id is never looked up.
 ---@param workspace string
 ---@param notebook string
@@ -70,7 +76,7 @@ end
 --- Checks a request and finds what it names; nothing is submitted yet. Where the user gave a
 --- compute whose session has a name, a tag of this one submission goes into it.
 ---@param request table     workspace, notebook, parameters, compute, tag, priority; or sealed =
----                         { text }, the body of an attempt that was written down
+---                         { text, tag }, the body of an attempt that was written down
 ---@param patience number   seconds to get it submitted, waits for quota and capacity included
 ---@param listener fun(event: table)
 ---@param alone boolean     it is sent while the notebook has no other open intent
@@ -84,7 +90,11 @@ function Executor:prepare(request, patience, listener, alone)
   if not ok then
     return nil, errors.new { kind = "usage", message = (tostring(spec):gsub("^step: ", "")) }
   end
-  if request.sealed then spec.body = { text = request.sealed.text, warnings = {} } end
+  if request.sealed then
+    local text
+    text, tag = tag_module.renew(request.sealed)
+    spec.body = { text = text, warnings = {} }
+  end
   local prepared, err = preparation.prepare(self.client, spec, listener)
   if not prepared then return nil, err end
   prepared.tag, prepared.alone = tag, alone
@@ -119,8 +129,13 @@ function Executor:capacity(workspace)
   local client = self.client
   local key = core.is_guid(workspace) and workspace:lower()
     or client.ids[names.workspace_key(workspace)] or workspace
-  client.capacities[key] = client.capacities[key] or capacity.new()
-  return client.capacities[key]
+  local found = client.capacities[key]
+  if not found then
+    found = client.shared and require("luafabric.client.shared_capacity").new(client.shared,
+      ("capacity of %s at %s"):format(key, client.endpoint)) or capacity.new()
+    client.capacities[key] = found
+  end
+  return found
 end
 
 --- Submits what was prepared, at most once.
@@ -214,7 +229,7 @@ end
 local function run_of(self, request, job_id, listener)
   local client = self.client
   local endpoint, err = endpoints.of_workspace(client, request.workspace_id, request.workspace)
-  if not endpoint then error(err, 0) end
+  if not endpoint then return nil, err end
   client.runs = client.runs + 1
   local run = run_module.new { client = client, number = client.runs, endpoint = endpoint,
     route = client.route, workspace = request.workspace, notebook = request.notebook,
@@ -245,9 +260,11 @@ end
 ---@param request table  of the history: names and ids
 ---@param job_id string
 ---@param listener fun(event: table)
----@return luafabric.Run
+---@return luafabric.Run|nil run
+---@return luafabric.Error|nil err
 function Executor:attach(request, job_id, listener)
-  local run = run_of(self, request, job_id, listener)
+  local run, err = run_of(self, request, job_id, listener)
+  if not run then return nil, err end
   intents.claim(self.client, run)
   watcher.watch(run)
   return run
@@ -258,10 +275,11 @@ end
 ---@param at number           unix seconds when it may have been sent
 ---@param attempt luafabric.AttemptState
 ---@param listener fun(event: table)
----@return luafabric.Run run    with the outcome "unknown"
----@return table doubt          what a reconciliation goes by
+---@return luafabric.Run|nil run  with the outcome "unknown"
+---@return table|luafabric.Error doubt  what a reconciliation goes by; or the error
 function Executor:in_doubt(request, at, attempt, listener)
-  local run = run_of(self, request, nil, listener)
+  local run, err = run_of(self, request, nil, listener)
+  if not run then return nil, err end
   local host = call.host()
   local intent = intents.open(self.client, run)
   intent:sending(at)

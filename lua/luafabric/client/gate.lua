@@ -1,6 +1,7 @@
 --- Where every request of a client passes before it goes out: the governor of its identity's
---- quotas and the breaker of its origin say when. Clients with one credential share them, and the
---- budget of retries, whatever loop they run in.
+--- quotas and the breaker of its origin say when. Clients with one credential share the governor,
+--- whatever loop they run in, and processes with one identity share its quotas, where the client
+--- was given a place for that. Breakers and the budget of retries are the process's.
 
 local breaker = require "luafabric.policy.breaker"
 local errors = require "luafabric.errors"
@@ -21,12 +22,13 @@ local APART = 0.001
 -- Shorter waits are not worth telling.
 local TOLD = 1
 
-local by_credential = setmetatable({}, { __mode = "k" })
+local weak_keys = { __mode = "k" }
+local by_credential = setmetatable({}, weak_keys)
+local by_process = setmetatable({}, weak_keys)
 
 ---@class luafabric.Gate  of one identity
 ---@field governor luafabric.Governor
----@field budget luafabric.RetryBudget
----@field breakers table<string, luafabric.Breaker>  by origin
+---@field sharing luafabric.QuotaSharing|nil  with other processes
 
 --- What the clients with this client's credential share.
 ---@param client table
@@ -34,20 +36,42 @@ local by_credential = setmetatable({}, { __mode = "k" })
 function M.of(client)
   local gate = by_credential[client.credential]
   if not gate then
-    gate = { governor = governor.new(), breakers = {},
-      budget = require("luafabric.policy.retry_budget").new() }
+    gate = { governor = governor.new() }
     by_credential[client.credential] = gate
   end
   return gate
 end
 
-local function breaker_of(gate, origin)
-  local found = gate.breakers[origin]
+--- What all clients of the process share, as far as their hosts have one clock; a virtual host is a
+--- world of its own.
+---@return { budget: luafabric.RetryBudget, breakers: table<string, luafabric.Breaker> }
+local function process_of(host)
+  local key = host.world or host.name
+  local found = by_process[key]
   if not found then
-    found = breaker.new()
-    gate.breakers[origin] = found
+    found = { breakers = {}, budget = require("luafabric.policy.retry_budget").new() }
+    by_process[key] = found
   end
   return found
+end
+
+local function breaker_of(host, origin)
+  local breakers = process_of(host).breakers
+  breakers[origin] = breakers[origin] or breaker.new()
+  return breakers[origin]
+end
+
+--- Shares the quotas with other processes, where the client has a place for it. Nothing is shared
+--- while there is no token that says whose they are; the call itself says why.
+local function share(client, gate)
+  local shared = client.shared
+  if not shared or gate.sharing and not gate.sharing.shared.closed then return end
+  local token = client.credential:token()
+  if type(token) ~= "string" or gate.sharing and gate.sharing.shared == shared then return end
+  local identity = require("luafabric.client.identity").of(token,
+    tostring(client.credential.name))
+  gate.sharing = require("luafabric.client.quota_sharing").new(shared,
+    ("quotas of %s at %s"):format(identity, client.endpoint), gate.governor)
 end
 
 local function too_long()
@@ -63,7 +87,7 @@ end
 
 --- Waits until an origin is there. A GET is itself the question; for all else one is asked.
 local function await_origin(client, pass, host)
-  local gate_breaker = breaker_of(pass.gate, pass.origin)
+  local gate_breaker = breaker_of(host, pass.origin)
   local may_probe = pass.method == "GET"
   local from = host.now()
   while true do
@@ -94,6 +118,15 @@ end
 ---@field deadline number|nil       host time
 ---@field on_wait nil|fun(seconds: number, cause: "throttled"|"network")  plain
 
+--- When a request may go. Where that is now, it counts as sent.
+local function ask(gate, ticket, host)
+  if gate.sharing then return gate.sharing:ask(ticket, host) end
+  local now = host.now()
+  local at = gate.governor:ask(ticket, now)
+  if at <= now then gate.governor:sent(ticket, now) end
+  return at
+end
+
 --- Waits until a request may go out; it does so right after.
 ---@param client table
 ---@param pass luafabric.Pass
@@ -102,7 +135,8 @@ end
 function M.enter(client, pass)
   local _, loop = tasks.current()
   local host = loop.host
-  pass.gate = pass.gate or M.of(client)
+  pass.gate, pass.host = pass.gate or M.of(client), host
+  share(client, pass.gate)
   local ok, err = await_origin(client, pass, host)
   if not ok then return nil, err end
   local own = pass.gate.governor
@@ -111,7 +145,7 @@ function M.enter(client, pass)
   local told
   while true do
     local now = host.now()
-    local at = own:ask(pass.ticket, now)
+    local at = ask(pass.gate, pass.ticket, host)
     if at <= now then break end
     if at > (pass.deadline or math.huge) then
       own:forget(pass.ticket)
@@ -123,16 +157,17 @@ function M.enter(client, pass)
     own:sleeps(pass.ticket, at)
     tasks.sleep_until(at)
   end
-  own:sent(pass.ticket, host.now())
-  breaker_of(pass.gate, pass.origin):sent(host.now())
+  breaker_of(host, pass.origin):sent(host.now())
   return true
 end
 
 --- It did not go out after all.
 ---@param pass luafabric.Pass
 function M.leave(pass)
-  pass.gate.governor:withdrawn(pass.ticket)
-  breaker_of(pass.gate, pass.origin):withdrawn()
+  local gate, host = pass.gate, pass.host
+  gate.governor:withdrawn(pass.ticket)
+  if gate.sharing then gate.sharing:withdrawn(pass.ticket, host) end
+  breaker_of(host, pass.origin):withdrawn()
 end
 
 --- What came of it.
@@ -144,19 +179,20 @@ function M.answered(pass, completion)
   local now = host.now()
   local said = completion.status == 429 and not completion.failure
     and require("luafabric.policy.quota_answer").read(completion) or { is_limited = false }
-  gate.governor:answered(pass.ticket, said, now)
-  breaker_of(gate, pass.origin):answered(completion, now, host.random)
-  if not completion.failure and completion.status < 400 then gate.budget:earn() end
+  local till, is_window = gate.governor:answered(pass.ticket, said, now)
+  if till and gate.sharing then gate.sharing:limited(pass.ticket, host, till, is_window) end
+  breaker_of(host, pass.origin):answered(completion, now, host.random)
+  if not completion.failure and completion.status < 400 then process_of(host).budget:earn() end
 end
 
 --- Whether a failed call may be repeated. Waits for quota and capacity are no retries.
----@param client table
 ---@param completion table|nil
 ---@return boolean
-function M.may_retry(client, completion)
+function M.may_retry(completion)
   local status = completion and not completion.failure and completion.status
   if status == 429 or status == 430 then return true end
-  return M.of(client).budget:spend()
+  local _, loop = tasks.current()
+  return process_of(loop.host).budget:spend()
 end
 
 return M

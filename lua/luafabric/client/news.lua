@@ -2,6 +2,7 @@
 --- learnt. Changes the run object, tells the client's on_event, wakes who waits.
 
 local core = require "luafabric.core"
+local durations = require "luafabric.client.durations"
 local errors = require "luafabric.errors"
 local outcome_policy = require "luafabric.policy.outcome"
 local words = require "luafabric.client.words"
@@ -43,7 +44,7 @@ local function keep_duration(run)
   local from = run.started_at and core.parse_time(run.started_at)
   local till = run.ended_at and core.parse_time(run.ended_at)
   if not from or not till or till <= from then return end
-  run.client.durations:add(M.notebook_key(run), till - from)
+  durations.add(run.client, M.notebook_key(run), till - from)
 end
 
 local function set_outcome(run, outcome)

@@ -26,6 +26,10 @@ local function copy(given)
   return own
 end
 
+local function new_tag()
+  return "lf-" .. random_text()
+end
+
 --- The compute with a new tag in the name of its session.
 ---@param compute table|nil
 ---@param wanted boolean|nil  false: none
@@ -39,11 +43,21 @@ function M.add(compute, wanted)
   if configuration ~= nil and type(configuration) ~= "table" then return compute end
   local name = configuration and configuration.name
   if name ~= nil and type(name) ~= "string" then return compute end -- the encoder says it
-  local tag = "lf-" .. random_text()
+  local tag = new_tag()
   local own, own_configuration = copy(compute), copy(configuration)
   own_configuration.name = ("%s %s"):format(name or "luafabric", tag)
   own.computeConfiguration = own_configuration
   return own, tag
+end
+
+--- The body of an earlier submission with a new tag in the place of its own.
+---@param sealed { text: string, tag: string|nil }
+---@return string text
+---@return string|nil tag  nil: it has none
+function M.renew(sealed)
+  if not sealed.tag then return sealed.text end
+  local tag = new_tag()
+  return (sealed.text:gsub(sealed.tag:gsub("%p", "%%%0"), tag)), tag
 end
 
 return M

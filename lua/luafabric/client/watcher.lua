@@ -4,6 +4,7 @@
 --- poll that fails is repeated for as long as it takes: an accepted run is never forgotten.
 
 local call = require "luafabric.client.call"
+local durations = require "luafabric.client.durations"
 local gate = require "luafabric.client.gate"
 local heap = require "luafabric.heap"
 local jobs = require "luafabric.api.jobs"
@@ -65,7 +66,7 @@ end
 --- but a look that somebody wants sooner does not wait. A run that is running needs none before it
 --- may end, where earlier ones tell when that is.
 function Watcher:schedule(group, polled, delay)
-  local now, known = self.host.now(), self.client.durations:of(group.key)
+  local now, known = self.host.now(), durations.of(self.client, group.key)
   for _, run in ipairs(polled) do
     local wait = delay
     if known and run.status == "InProgress" and run.accepted_at and run.clock == self.host.name then
@@ -92,7 +93,7 @@ function Watcher:postpone(group, rows, completion)
   group.failures = group.failures + 1
   local pause = retry.delay(completion, group.failures, hint, self.host.random(), PAUSES)
   pause = math.max(pause, self.client.poll_floor)
-  if not gate.may_retry(self.client, completion) then pause = math.max(pause, PAUSES.ceiling) end
+  if not gate.may_retry(completion) then pause = math.max(pause, PAUSES.ceiling) end
   if completion and completion.status == 429 then
     self.not_before = math.max(self.not_before, self.host.now() + pause)
   end

@@ -75,10 +75,17 @@ end
 
 local passing = { network = true, platform = true, throttled = true, capacity = true }
 
+--- Whether an error where nothing was submitted may be gone after a while.
+---@param err luafabric.Error
+---@return boolean
+function M.is_passing(err)
+  return passing[err.kind] == true
+end
+
 --- The same for what went wrong before an attempt: a name that could not be looked up.
 ---@return boolean
 function M.after_preparation(engine, unit, err)
-  if is_final(unit) or not passing[err.kind] then return false end
+  if is_final(unit) or not M.is_passing(err) then return false end
   if err.kind == "network" and not engine.has_submitted then return false end
   return requeue(engine, unit, err.kind)
 end

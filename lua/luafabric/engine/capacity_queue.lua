@@ -28,6 +28,23 @@ local function tell(engine, unit, queue)
     position = queue.size }
 end
 
+--- Where other processes have runs there, nobody wakes us when one ends.
+local function look_again(engine, capacity)
+  if not capacity.look_again or engine.looks[capacity] then return end
+  engine.looks[capacity] = engine.timers:after(capacity.look_again, function()
+    engine.looks[capacity] = nil
+    if engine.held[capacity].size > 0 then look_again(engine, capacity) end
+  end)
+end
+
+--- Tells who is first of those that wait, to a capacity that other processes wait for.
+local function tell_first(engine, queue, capacity)
+  if not capacity.waits then return end
+  local first = queue:peek()
+  if not first then return capacity:waits(nil) end
+  capacity:waits(engine.state.steps[first.path].priority or 0, first.queued_at)
+end
+
 local function hold(engine, unit, capacity)
   local queue = engine.held[capacity]
   if not queue then
@@ -35,8 +52,10 @@ local function hold(engine, unit, capacity)
     engine.held[capacity] = queue
   end
   unit.queue = queue
+  unit.queued_at = unit.queued_at or engine.host.wall()
   queue:push(unit, unit.heap_order)
   tell(engine, unit, queue)
+  look_again(engine, capacity)
 end
 
 local function capacity_of(engine, workspace)
@@ -80,6 +99,7 @@ end
 --- Those for whom there is room are ready again.
 function M.admit(engine)
   for capacity, queue in pairs(engine.held) do
+    tell_first(engine, queue, capacity)
     local room = capacity:room()
     while room >= 1 and queue.size > 0 do
       local unit = queue:pop()
@@ -100,6 +120,7 @@ function M.leave(_, unit, outcome)
   if outcome == "capacity" then
     capacity:refused(place)
   else
+    unit.queued_at = nil
     capacity:left(place, outcome ~= nil and unit.run ~= nil and unit.run.job_id ~= nil)
   end
   wake_all(capacity)

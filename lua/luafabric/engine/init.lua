@@ -13,6 +13,7 @@ local outcomes = require "luafabric.engine.outcomes"
 local reconciling = require "luafabric.engine.reconciling"
 local request_module = require "luafabric.workflow.request"
 local resume = require "luafabric.engine.resume"
+local secret = require "luafabric.workflow.secret"
 local slots = require "luafabric.engine.slots"
 local stopping = require "luafabric.engine.stopping"
 local tasks = require "luafabric.tasks"
@@ -375,11 +376,12 @@ function M.new(given)
     timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,
-    held = {}, all_exits = given.all_exits, earlier = given.earlier,
+    held = {}, looks = {}, all_exits = given.all_exits, earlier = given.earlier,
     again = given.again,
     open = { main = 0, finally = 0 }, main_steps = {}, orders = {}, exit_values = {},
   }, Engine)
   self.view = view.new(self.state, self.exit_values, function() return self:cut_outcome() end)
+  for _, held in pairs(given.plan.secrets or {}) do self.masks:add { secret.text(held) } end
   make_nodes(self)
   return self
 end

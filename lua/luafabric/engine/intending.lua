@@ -24,12 +24,13 @@ end
 function M.intend(engine, unit, prepared)
   local run, request = prepared.run, unit.request
   local number = #engine.state.steps[unit.path].attempts + 1
+  local body = engine.masks:body(request, prepared.body)
   local event = { type = "attempt_intended", path = unit.path, attempt = number, request = {
     workspace = request.workspace, notebook = request.notebook, workspace_id = run.workspace_id,
     notebook_id = run.notebook_id, timeout = request.timeout, tag = prepared.tag,
-    exclusive = engine:is_exclusive(unit) or nil,
-    fingerprint = fingerprint.of(engine.masks.key, request),
-    body = engine.masks:body(request, prepared.body) } }
+    exclusive = engine:is_exclusive(unit) or nil, deadline = request.deadline,
+    fingerprint = fingerprint.of(engine.masks.key, request), body = body,
+    is_masked = body ~= prepared.body or nil } }
   return engine:record(event, intent_of(engine, unit, prepared, number)), event
 end
 

@@ -1,25 +1,51 @@
 --- A unit of a run that is taken up again: from what the history knows of it to where it goes on.
 
+local again = require "luafabric.engine.again"
 local errors = require "luafabric.errors"
 local request_module = require "luafabric.workflow.request"
 local submitting = require "luafabric.engine.submitting"
+local tasks = require "luafabric.tasks"
 local units = require "luafabric.engine.unit"
 
 local M = {}
 
-local MASKED = "***"
+-- Seconds between the tries to reach what a restored run needs.
+local PAUSES = { 5, 10, 30, 60 }
 
---- The request of an attempt as it was written down; where it held a secret, it is built anew.
+--- The request of an attempt as it was written down. One that held a secret is built anew; where
+--- that is not possible any more, it is never submitted again: what was written down is masked.
 local function request_of(engine, unit, attempt)
   local kept = attempt.request
-  if kept.body and kept.body:find(MASKED, 1, true) then
-    local request = request_module.build(unit.branch, engine.view, unit.item, unit.index)
-    if request then engine.masks:add(request.masks) end
-    if request then return request end
+  local request = { workspace = kept.workspace, notebook = kept.notebook, timeout = kept.timeout,
+    exclusive = kept.exclusive, priority = engine.state.steps[unit.path].priority }
+  if not kept.is_masked then
+    request.sealed = { text = kept.body, tag = kept.tag, fingerprint = kept.fingerprint }
+    return request
   end
-  return { workspace = kept.workspace, notebook = kept.notebook, timeout = kept.timeout,
-    exclusive = kept.exclusive, priority = engine.state.steps[unit.path].priority,
-    sealed = { text = kept.body, fingerprint = kept.fingerprint } }
+  local built = request_module.build(unit.branch, engine.view, unit.item, unit.index)
+  if built then
+    engine.masks:add(built.masks)
+    return built
+  end
+  request.is_partial = true
+  return request
+end
+
+--- The network may not be there yet: what runs is no less known for that.
+---@param fn fun(): any, any  nil and an error where it could not be reached; may wait
+local function patiently(engine, unit, fn)
+  local tries = 0
+  while true do
+    local found, more = fn()
+    if found then return found, more end
+    if not again.is_passing(more) then error(more, 0) end
+    tries = tries + 1
+    if tries == 1 then
+      engine:warn(unit.path, ("it is tried again until it can be watched: %s"):format(
+        tostring(more)))
+    end
+    tasks.sleep(PAUSES[math.min(tries, #PAUSES)])
+  end
 end
 
 local function hold(engine, unit)
@@ -33,8 +59,10 @@ end
 --- Its submission was on its way when the process ended.
 local function look_for(engine, unit, attempt)
   local at = attempt.repeated_at or attempt.intended_at
-  local run, doubt = engine.port:in_doubt(attempt.request, at, attempt,
-    units.listener_of(engine, unit))
+  local listener = units.listener_of(engine, unit)
+  local run, doubt = patiently(engine, unit, function()
+    return engine.port:in_doubt(attempt.request, at, attempt, listener)
+  end)
   unit.is_restored = nil
   -- Who had the run before may have sent it later than it was written down.
   local rival_until = engine.store.rival_until
@@ -43,7 +71,10 @@ local function look_for(engine, unit, attempt)
 end
 
 local function watch_again(engine, unit, attempt)
-  local run = engine.port:attach(attempt.request, attempt.job_id, units.listener_of(engine, unit))
+  local listener = units.listener_of(engine, unit)
+  local run = patiently(engine, unit, function()
+    return engine.port:attach(attempt.request, attempt.job_id, listener)
+  end)
   unit.run, unit.task, unit.is_restored = run, nil, nil
   units.accepted(engine, unit, run,
     engine.timers.now() - (engine.host.wall() - attempt.submitted_at))
@@ -105,7 +136,10 @@ end
 function M.restore(engine, unit)
   local step = engine.state.steps[unit.path]
   local attempt = step.attempts[#step.attempts]
-  if attempt then unit.request = request_of(engine, unit, attempt) end
+  if attempt then
+    unit.request = request_of(engine, unit, attempt)
+    engine:watch_deadline(unit, attempt.request.deadline)
+  end
   if step.retry then return pause_again(engine, unit, step.retry) end
   if not attempt then return engine:begin_unit(unit) end
   if attempt.state == "ended" then return settle_again(engine, unit, attempt) end

@@ -44,13 +44,13 @@ end
 
 --- The event of a plan.
 ---@param plan table
----@param about { at: number, submission: string|nil, exclusive: boolean|nil,
+---@param about { at: number, inputs: table[]|nil, submission: string|nil, exclusive: boolean|nil,
 ---  endpoint: string|nil }  at: unix seconds; the rest: how the run is run, see the history
 ---@return table
 function M.of(plan, about)
   return { type = "run_started", at = about.at, run_id = plan.run_id, workflow = plan.name,
     file = plan.file,
-    inputs = plan.inputs, timeout = plan.timeout, deadline = plan.deadline,
+    inputs = about.inputs or plan.inputs, timeout = plan.timeout, deadline = plan.deadline,
     on_deadline = plan.on_deadline, max_concurrency = plan.max_concurrency,
     submission = about.submission, exclusive = about.exclusive, endpoint = about.endpoint,
     parent = plan.parent, only = plan.only, origin = plan.origin, steps = M.steps(plan) }

@@ -79,7 +79,7 @@ function M.watch_deadline(self, unit, deadline)
   local shown = core.format_time(deadline)
   local warns = unit.branch.on_deadline == "warn"
   local message = ("the deadline %s has passed"):format(shown)
-  if deadline <= self.host.wall() and not warns then
+  if deadline <= self.host.wall() and not warns and not units.is_begun(self, unit) then
     return units.drop(self, unit, "timed_out", { kind = "deadline", message = message })
   end
   at_wall(self, deadline, function()

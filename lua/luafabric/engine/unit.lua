@@ -259,12 +259,13 @@ function M.spawn(engine, unit, fn, ...)
   unit.task = engine:spawn(fn, function(err) crashed(engine, unit, err) end, engine, unit, ...)
 end
 
---- Builds its request, once for all attempts.
+--- Builds its request, once for all attempts. Of a run that is taken up there may be a part of it,
+--- which is enough to watch what was submitted, and not to submit it again.
 ---@param engine table
 ---@param unit table
 ---@return boolean goes_on  false: the unit has ended
 function M.build(engine, unit)
-  if unit.request then return not unit.over end
+  if unit.request and not unit.request.is_partial then return not unit.over end
   local request, message, masks = unit.built, nil, nil
   if not request then
     request, message, masks = request_module.build(unit.branch, engine.view, unit.item, unit.index)

@@ -105,6 +105,8 @@ function M.new(options)
 
   local host = { name = "virtual", requests = {}, random = new_random(options.seed or 1) }
 
+  host.world = host -- what a process keeps for all its hosts is kept for each of these
+
   function host.now() return time end
 
   function host.wall() return start_wall + time end

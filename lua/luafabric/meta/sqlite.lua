@@ -50,6 +50,15 @@ function sqlite.private_file(path, own_folder) end
 ---@return boolean
 function sqlite.file_exists(path) end
 
+--- What a small file of this user's alone holds. Where it is not there it is made with these bytes:
+--- of several processes that do so at once one is the first, and all get its bytes.
+---@param path string
+---@param draft string  a name beside it that nobody else uses
+---@param bytes string  1 to 64 of them
+---@return string|nil bytes  as many
+---@return string|nil message
+function sqlite.key_file(path, draft, bytes) end
+
 --- The library's version, as in "3.40.1".
 ---@return string
 function sqlite.version() end

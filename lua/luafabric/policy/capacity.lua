@@ -13,20 +13,21 @@ local MOST_ROUNDS = 8
 ---@class luafabric.Capacity
 ---@field limit number    runs at a time; math.huge while nothing is known
 ---@field running integer  as far as we know: an end is seen late, never early
+---@field elsewhere integer  how many other processes have there
 local Capacity = {}
 Capacity.__index = Capacity
 
 --- A capacity of which nothing is known.
 ---@return luafabric.Capacity
 function M.new()
-  return setmetatable({ limit = math.huge, running = 0, good = 0, rounds = 1,
+  return setmetatable({ limit = math.huge, running = 0, elsewhere = 0, good = 0, rounds = 1,
     step = 1, places = {}, last_number = 0 }, Capacity)
 end
 
 --- How many more may start now.
 ---@return number
 function Capacity:room()
-  return math.max(0, self.limit - self.running)
+  return math.max(0, self.limit - self.running - self.elsewhere)
 end
 
 ---@class luafabric.CapacityPlace  of one run, from before its submission to its end
@@ -37,7 +38,8 @@ end
 ---@return luafabric.CapacityPlace
 function Capacity:take()
   self.last_number = self.last_number + 1
-  local place = { others = self.running, number = self.last_number, is_held = true }
+  local others = self.running + self.elsewhere
+  local place = { others = others, number = self.last_number, is_held = true }
   self.running = self.running + 1
   self.places[place] = true
   return place
@@ -48,8 +50,8 @@ end
 ---@param place luafabric.CapacityPlace
 ---@return boolean
 function Capacity:has_room_for(place)
-  if self.running <= self.limit then return true end
-  local before = 0
+  if self.running + self.elsewhere <= self.limit then return true end
+  local before = self.elsewhere
   for other in pairs(self.places) do
     if other.number < place.number then before = before + 1 end
   end

@@ -6,7 +6,7 @@ local codec = require "luafabric.store.event_codec"
 local core = require "luafabric.core"
 local direct = require "luafabric.store.sqlite_direct"
 local errors = require "luafabric.errors"
-local fingerprint_key = require "luafabric.store.fingerprint_key"
+local store_key = require "luafabric.store.key"
 local messages = require "luafabric.store.sqlite_messages"
 local nearest = require "luafabric.nearest"
 local owners = require "luafabric.store.owner"
@@ -138,6 +138,7 @@ function M.open(path, options)
   db, err = connect(sqlite, path, options)
   if not db then return nil, err end
   return setmetatable({ path = path, db = db, writer = new_writer(sqlite, db, options),
+    has_neighbours = not options.readonly and not options.synchronous,
     owner = options.owner or owners.new(), now = options.now or core.wall,
     lease = options.lease or LEASE, settled = 0, refused = {} }, Store)
 end
@@ -160,6 +161,17 @@ function Store:close()
   end
   self.db:close()
   self.db, self.writer = nil, nil
+  if self.neighbours then self.neighbours:close() end
+end
+
+--- Where the processes of this store tell each other about Fabric's limits; it is closed with the
+--- store. Nil where there are no others: in a virtual world, or where nothing is written.
+---@return luafabric.Shared|nil
+function Store:shared()
+  if not self.has_neighbours then return nil end
+  self.neighbours = self.neighbours
+    or require("luafabric.store.shared").new(full_name(self.db) .. "-shared", self.now)
+  return self.neighbours
 end
 
 -- ---- committing ----
@@ -321,18 +333,9 @@ function Store:open_intent(notebook)
   return rows and rows[1], err
 end
 
---- The key of this store's fingerprints. One in memory has its own for as long as it is there.
----@return string|nil key  16 bytes
----@return luafabric.Error|nil err
-function Store:fingerprint_key()
-  local err
-  if not self.key and self.path == MEMORY then self.key = fingerprint_key.new() end
-  if not self.key then self.key, err = fingerprint_key.beside(self.path) end
-  return self.key, err
-end
-
 Store.create_run = owning.create_run
 Store.open_run = owning.open_run
 Store.request = requests.add
+Store.fingerprint_key = store_key.of
 
 return M

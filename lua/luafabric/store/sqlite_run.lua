@@ -156,12 +156,13 @@ end
 ---@return luafabric.Error|nil err  nothing is written any more: a full disk, a failed fsync …
 function Run:append(events, intent)
   local unit = {}
-  if intent then add_intent(self, intent, unit) end
   local ok, err = M.add_events(self, events, unit)
   if not ok then return nil, err end
   if #events == 0 then
     unit[#unit + 1] = { HOLD, self.run_id, self.fence, self.lease_until, changes = 1 }
   end
+  -- Behind the check of the fence: who lost the run is told that, and not what its heir did since.
+  if intent then add_intent(self, intent, unit) end
   return self.store:commit(unit)
 end
 

@@ -173,6 +173,7 @@ end
 local function take_value(state, entry)
   local given = state.inputs_given[entry.name]
   if given == nil then
+    entry.is_default = entry.default ~= nil
     if entry.default then return entry.default end
     state.missing[#state.missing + 1] = entry
     return types.unchecked(entry.type, samples[entry.type])
@@ -199,8 +200,8 @@ function M.declare(state, name, options, place)
   entry.shown = shown(entry, typed)
   local value = M.to_lua(typed)
   if not entry.secret then return value end
-  entry.hidden = secret.new(value_module.is(value) and typed or value)
-  return entry.hidden
+  entry.held = secret.new(value_module.is(value) and typed or value)
+  return entry.held
 end
 
 --- What is declared, for help and for the command line.

@@ -309,19 +309,15 @@ local function warn_of_never(state)
   end
 end
 
+--- The inputs as they are shown, and the secrets among them by their names.
 local function shown_inputs(state)
-  local list = {}
+  local list, secrets = {}, {}
   for index, entry in ipairs(state.inputs) do
-    list[index] = { name = entry.name, type = entry.type, value = entry.shown }
+    list[index] = { name = entry.name, type = entry.type, value = entry.shown,
+      secret = entry.secret or nil, is_default = entry.secret and entry.is_default or nil }
+    secrets[entry.name] = entry.held
   end
-  return list
-end
-
---- The values of the secret inputs, by name; they show nothing.
-local function hidden_inputs(state)
-  local hidden = {}
-  for _, entry in ipairs(state.inputs) do hidden[entry.name] = entry.hidden end
-  return hidden
+  return list, secrets
 end
 
 --- The plan of what has been declared. Raises mistakes.
@@ -342,10 +338,11 @@ function M.new(state, definition)
   check_bodies(state)
   warn_of_secrets(state)
   warn_of_never(state)
+  local shown, secrets = shown_inputs(state)
   return {
     name = definition.name, file = definition.file, run_id = state.run_id,
-    started_at = state.started_at, inputs = shown_inputs(state),
-    hidden_inputs = hidden_inputs(state), timeout = definition.timeout, deadline = state.deadline,
+    started_at = state.started_at, inputs = shown, secrets = secrets,
+    timeout = definition.timeout, deadline = state.deadline,
     on_deadline = definition.on_deadline or "cancel",
     max_concurrency = defaults.max_concurrency or definition.max_concurrency
       or DEFAULT_CONCURRENCY,
@@ -359,8 +356,9 @@ end
 ---@field file string|nil
 ---@field run_id string
 ---@field started_at number
----@field inputs { name: string, type: string, value: any }[]  secrets as ***
----@field hidden_inputs table<string, luafabric.Secret>
+---@field inputs { name: string, type: string, value: any, secret: boolean|nil,
+---  is_default: boolean|nil }[]  secrets are masked
+---@field secrets table<string, luafabric.Secret>  of the inputs
 ---@field timeout number|nil
 ---@field deadline number|nil
 ---@field on_deadline "cancel"|"warn"

@@ -83,10 +83,8 @@ local function inputs_of(definition, state, given)
   for _, input in ipairs((definition:declared())) do declared[input.name] = true end
   for name, value in pairs(given or {}) do inputs[name] = value end
   for _, entry in ipairs(state.inputs) do
-    local is_secret = entry.secret
-      or type(entry.value) == "string" and entry.value:find("^%*%*%*") ~= nil
     if inputs[entry.name] == nil and declared[entry.name] then
-      if is_secret then
+      if entry.secret then
         missing[#missing + 1] = entry.name
       else
         inputs[entry.name] = entry.value

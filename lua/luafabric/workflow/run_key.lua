@@ -20,7 +20,7 @@ end
 function M.of(plan, fingerprint_key)
   local parts = {}
   for index, input in ipairs(plan.inputs) do
-    local value = value_of(input, plan.hidden_inputs[input.name])
+    local value = value_of(input, plan.secrets[input.name])
     -- Lengths keep two inputs from reading like two others.
     parts[index] = ("%d %s %d %s %s"):format(#input.name, input.name, #value, value, input.type)
   end

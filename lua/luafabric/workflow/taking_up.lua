@@ -3,27 +3,12 @@
 
 local errors = require "luafabric.errors"
 local history = require "luafabric.history"
+local kept_inputs = require "luafabric.workflow.kept_inputs"
 local limits = require "luafabric.workflow.limits"
 
 local M = {}
 
 local kept_limits = { "timeout", "deadline", "on_deadline", "max_concurrency" }
-
---- The inputs of a run that is taken up again; its secrets were not written down.
-local function inputs_again(state, given)
-  local inputs, missing = {}, {}
-  for _, entry in ipairs(state.inputs) do
-    local is_secret = type(entry.value) == "string" and entry.value:find("^%*%*%*") ~= nil
-    inputs[entry.name] = entry.value
-    if is_secret then
-      inputs[entry.name] = (given or {})[entry.name]
-      if inputs[entry.name] == nil then missing[#missing + 1] = entry.name end
-    end
-  end
-  if #missing == 0 then return inputs end
-  return nil, errors.new { kind = "usage", message = ("run %s needs its secrets again: %s; they "
-    .. "are not written down"):format(state.run_id, table.concat(missing, ", ")) }
-end
 
 --- The state of a run, from what was written down of it.
 ---@param store luafabric.SqliteStore
@@ -51,18 +36,20 @@ function M.check_endpoint(state, client)
 end
 
 --- The plan that a run was started with, its limits included.
-local function plan_again(definition, options, run_id)
+local function plan_again(definition, options, run_id, key)
   local state, started = M.fold(options.store, run_id)
   if not state then return nil, started end
   local inputs, same, err
   same, err = M.check_endpoint(state, options.client)
   if not same then return nil, err end
-  inputs, err = inputs_again(state, options.inputs)
+  inputs, err = kept_inputs.again(state, options.inputs)
   if not inputs then return nil, err end
   local plan
   plan, err = definition:plan { inputs = inputs, started_at = state.started_at, run_id = run_id,
     origin = state.origin }
   if not plan then return nil, err end
+  same, err = kept_inputs.check(state, plan, key)
+  if not same then return nil, err end
   for _, name in ipairs(kept_limits) do plan[name] = state[name] end
   plan, err = limits.override(plan, options)
   if not plan then return nil, err end
@@ -76,10 +63,11 @@ end
 ---@param options luafabric.WorkflowRunOptions  store, resume, client, inputs; and the limits given
 ---  anew
 ---@param port luafabric.Executor
+---@param key string  of the store, 16 bytes
 ---@return { plan: luafabric.workflow.Plan, state: luafabric.WorkflowRun,
 ---  kept: luafabric.StoredRun }|nil taken  kept: the caller's to close
 ---@return luafabric.Error|nil err
-function M.take_up(definition, options, port)
+function M.take_up(definition, options, port, key)
   local store = options.store
   local row, err = store:find(options.resume)
   if not row then return nil, err end
@@ -87,7 +75,7 @@ function M.take_up(definition, options, port)
   local kept
   kept, err = store:open_run(row.run_id)
   if not kept then return nil, err end
-  local plan, state = plan_again(definition, options, row.run_id)
+  local plan, state = plan_again(definition, options, row.run_id, key)
   local found
   if plan then found, err = require("luafabric.engine.names").resolve(plan, port, state) end
   if found then return { plan = plan, state = state, kept = kept } end
