@@ -21,15 +21,15 @@ local M = {}
 --- | `ended`     | as the outcome says                                        |
 M.attempt_transitions = {
   intended = { attempt_repeated = "intended", attempt_waiting = "waiting",
-    attempt_submitted = "submitted",
-    attempt_doubtful = "unknown", attempt_ended = "ended" },
+    attempt_submitted = "submitted", attempt_adopted = "submitted",
+    attempt_resolved = "waiting", attempt_doubtful = "unknown", attempt_ended = "ended" },
   waiting = { attempt_repeated = "intended", attempt_waiting = "waiting",
     attempt_submitted = "submitted", attempt_doubtful = "unknown", attempt_ended = "ended" },
   unknown = { attempt_doubtful = "unknown", attempt_adopted = "submitted",
-    attempt_ended = "ended" },
+    attempt_resolved = "waiting", attempt_ended = "ended" },
   submitted = { attempt_waiting = "submitted", status_changed = "submitted",
     attempt_ended = "ended" },
-  ended = {},
+  ended = { attempt_resolved = "ended" }, -- of one whose outcome is unknown
 }
 
 ---@class luafabric.WorkflowRun  a run as its events tell it
@@ -106,7 +106,10 @@ M.attempt_transitions = {
 ---@field waiting { cause: string, since: number, till: number }|nil
 ---@field doubt { since: number, till: number, message: string, accepted: boolean|nil }|nil  its
 ---  submission got no answer that tells; accepted: there is a run, whose id is not known
----@field adopted string|nil      how its run was found: "exclusive", "tag", "request_id"
+---@field adopted string|nil      how its run was found: "exclusive", "tag", "request_id", "user"
+---@field resolved { by: string, at: number, job_id: string|nil }|nil  what became of a submission
+---  in doubt, where it was told later: its run, or that there is none
+---@field from_run string|nil     the run that left it in doubt, where this one only watches it
 ---@field intended_at number
 ---@field repeated_at number|nil  when it was last meant to be sent again, after a wait
 ---@field submitted_at number|nil
@@ -362,7 +365,9 @@ function readers.run_ended(state, event)
   state.ended_at, state.outcome, state.counts = event.at, event.outcome, event.counts
 end
 
-for name, reader in pairs(lineage.readers(step_of, set_phase)) do readers[name] = reader end
+for name, reader in pairs(lineage.readers(step_of, attempt_of, set_phase)) do
+  readers[name] = reader
+end
 
 --- Takes one more event into the state. Raises for one that cannot have happened; a type that is
 --- not known here (of a later version) changes nothing.

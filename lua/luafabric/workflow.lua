@@ -220,7 +220,13 @@ end
 local function start_anew(self, options, port, host, key)
   local plan, earlier = begin(self, options, host)
   if not plan then return nil, earlier end
-  local given, err, report = place(self, plan, options, port, host, key)
+  local ok, given, err, report
+  if earlier then
+    ok, err = require("luafabric.workflow.settling").settle_all(options.store, earlier.state, port,
+      options.only)
+    if not ok then return nil, err end
+  end
+  given, err, report = place(self, plan, options, port, host, key)
   if given then given.earlier = earlier end
   return given, err, report
 end

@@ -11,8 +11,9 @@ M.RUN_ID = "7f3a12000000"
 --- A lab whose notebooks fail while their name, with the region that they are given, is in
 --- `broken`, and a store. `run` runs a workflow, and remembers what Fabric was asked for.
 ---@param notebooks table<string, any>  name -> an exit value, or a function of the lab
+---@param more table|nil  other options of the lab
 ---@return table world
-function M.new(notebooks)
+function M.new(notebooks, more)
   local world = { broken = {}, seen = {} }
   local made = {}
   for name, given in pairs(notebooks) do
@@ -24,7 +25,9 @@ function M.new(notebooks)
       return given, "1m"
     end
   end
-  world.lab = fabric.lab { notebooks = made }
+  local of_lab = { notebooks = made }
+  for name, value in pairs(more or {}) do of_lab[name] = value end
+  world.lab = fabric.lab(of_lab)
   world.store = assert(sqlite_store.open(":memory:", { synchronous = true,
     now = function() return world.lab:now() end }))
 

@@ -6,9 +6,10 @@ local M = {}
 
 -- The commands that are about workflows; those of the store, by the module of each.
 local of_workflows = { run = true, plan = true, runs = true, show = true, events = true,
-  cancel = true, repair = true }
+  cancel = true, repair = true, resolve = true }
 local of_the_store = { runs = "luafabric.cli.store_runs", show = "luafabric.cli.store_show",
-  events = "luafabric.cli.store_events", cancel = "luafabric.cli.store_cancel" }
+  events = "luafabric.cli.store_events", cancel = "luafabric.cli.store_cancel",
+  resolve = "luafabric.cli.store_resolve" }
 
 -- Those whose document is that of a workflow's run.
 local has_run_document = { run = true, show = true, cancel = true, repair = true }

@@ -70,6 +70,23 @@ local function add_cancel(parser)
     .. exit_codes.help())
 end
 
+local function add_resolve(parser)
+  local resolve = parser:command("resolve", "Say what became of a submission that is in doubt.")
+  add_run_id(resolve)
+  resolve:argument("step", "The step's name, or the item's, as in 'clean[us]'."):argname("STEP")
+  resolve:mutex(
+    resolve:option("--adopt", "Its run is this job (luafabric notebook list shows them)."):argname
+      "JOB",
+    resolve:flag("--not-started", "It started no run, and may be sent again."))
+  resolve:option("--endpoint", "The API to talk to (default: LUAFABRIC_ENDPOINT, or Fabric's own).")
+    :argname("URL")
+  add_output(resolve)
+  resolve:flag("-q --quiet", "No words on standard error.")
+  store_option.add(resolve)
+  resolve:epilog("Exit codes: 0 when it was written down, 2 when there is nothing in doubt, or the "
+    .. "job cannot be its run.")
+end
+
 --- Adds the commands to the parser.
 ---@param parser table  of argparse
 function M.add(parser)
@@ -77,6 +94,7 @@ function M.add(parser)
   add_show(parser)
   add_events(parser)
   add_cancel(parser)
+  add_resolve(parser)
 end
 
 --- What somebody probably meant whose command line makes no sense.
@@ -87,6 +105,9 @@ function M.suggestion(arguments, said)
   local command = arguments[1]
   if said:find("missing argument 'run'", 1, true) then
     return ("%s: which run? luafabric %s RUN; luafabric runs lists them"):format(command, command)
+  end
+  if command == "resolve" and said:find("missing argument 'step'", 1, true) then
+    return "resolve: which step? luafabric show RUN lists those that are unknown"
   end
   if command == "cancel" and said:find("^too many arguments") then
     return "cancel takes the id of a workflow's run; for a single notebook's: luafabric notebook "

@@ -1,10 +1,8 @@
 -- luafabric show: a run of the store, or one step of it, and its reports.
 
 local core = require "luafabric.core"
-local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
 local json = require "luafabric.json"
-local nearest = require "luafabric.nearest"
 local output = require "luafabric.cli.workflow_output"
 local results = require "luafabric.cli.workflow_results"
 local stored_run = require "luafabric.cli.stored_run"
@@ -14,7 +12,6 @@ local workflow_reports = require "luafabric.cli.workflow_reports"
 local M = {}
 
 local DEFAULT_COLUMNS = 100
-local MOST_NAMES = 20
 
 -- ---- in words ----
 
@@ -73,19 +70,6 @@ end
 
 -- ---- the command ----
 
-local function no_such_step(stored, state, path)
-  local near = nearest.find(path, state.order, 1)[1]
-  local names = {}
-  for index, step in ipairs(state.top) do
-    if index <= MOST_NAMES then names[index] = step.path end
-  end
-  if #state.top > MOST_NAMES then names[#names + 1] = "…" end
-  local hint = near and ("; did you mean '%s'?"):format(near)
-    or #names > 0 and "; its steps are " .. table.concat(names, ", ") or ": it has not begun"
-  return errors.new { kind = "not_found",
-    message = ("run %s has no step '%s'%s"):format(stored.short_id, path, hint) }
-end
-
 local function write_reports(terminal, reports, state)
   local paths, messages = workflow_reports.write(reports, state, { now = core.wall(),
     look_options = terminal.look_options })
@@ -96,7 +80,7 @@ end
 local function show(stored, options, terminal, reports)
   local state, err = stored:state()
   local step = state and options.step and state.steps[options.step]
-  if state and options.step and not step then err = no_such_step(stored, state, options.step) end
+  if state and options.step and not step then err = stored:no_such_step(state, options.step) end
   if err then return results.failure(terminal, {}, err) end
   local paths, are_written = write_reports(terminal, reports, state)
   local is_shown

@@ -4,12 +4,15 @@
 local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
 local history = require "luafabric.history"
+local nearest = require "luafabric.nearest"
 local outline = require "luafabric.store.outline"
 local standing = require "luafabric.store.standing"
 local store_option = require "luafabric.cli.store_option"
 local text = require "luafabric.view.text"
 
 local M = {}
+
+local MOST_NAMES = 20
 
 ---@class luafabric.LookedUpRun
 ---@field store luafabric.SqliteStore
@@ -82,6 +85,23 @@ function Stored:next_command(state, options)
   if M.is_left(self.row) then return self:resume_command(options) end
   if not state.outcome or state.outcome == "succeeded" then return nil end
   return ("luafabric repair %s%s"):format(self.short_id, M.store_words(options))
+end
+
+--- The error of a name that no step of the run has.
+---@param state luafabric.WorkflowRun
+---@param path string
+---@return luafabric.Error
+function Stored:no_such_step(state, path)
+  local near = nearest.find(path, state.order, 1)[1]
+  local names = {}
+  for index, step in ipairs(state.top) do
+    if index <= MOST_NAMES then names[index] = step.path end
+  end
+  if #state.top > MOST_NAMES then names[#names + 1] = "…" end
+  local hint = near and ("; did you mean '%s'?"):format(near)
+    or #names > 0 and "; its steps are " .. table.concat(names, ", ") or ": it has not begun"
+  return errors.new { kind = "not_found",
+    message = ("run %s has no step '%s'%s"):format(self.short_id, path, hint) }
 end
 
 --- The exit code of a run; nil while it runs.

@@ -3,7 +3,7 @@
 
 local errors = require "luafabric.errors"
 local history = require "luafabric.history"
-local keeping = require "luafabric.engine.keeping"
+local offering = require "luafabric.engine.offering"
 local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
 local restoring = require "luafabric.engine.restoring"
@@ -110,7 +110,7 @@ local function keep_items(engine, each)
   if not engine.earlier then return end
   each.is_keeping = true
   for _, item in ipairs(each.items) do
-    item.is_restored = item.is_restored or keeping.offer(engine, new_unit(engine, each, item))
+    item.is_restored = item.is_restored or offering.offer(engine, new_unit(engine, each, item))
   end
   each.is_keeping = nil
   for _, item in ipairs(engine.state.steps[each.node.step.name].items) do

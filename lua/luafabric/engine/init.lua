@@ -7,9 +7,10 @@ local fan_out = require "luafabric.engine.fan_out"
 local heap = require "luafabric.heap"
 local history = require "luafabric.history"
 local journal = require "luafabric.engine.journal"
-local keeping = require "luafabric.engine.keeping"
 local masks = require "luafabric.engine.masks"
+local offering = require "luafabric.engine.offering"
 local outcomes = require "luafabric.engine.outcomes"
+local reconciling = require "luafabric.engine.reconciling"
 local request_module = require "luafabric.workflow.request"
 local resume = require "luafabric.engine.resume"
 local secret = require "luafabric.workflow.secret"
@@ -127,7 +128,7 @@ end
 
 --- A unit is to run, unless its end is known from another run.
 function Engine:begin_unit(unit)
-  if not keeping.offer(self, unit) then self:enqueue(unit) end
+  if not offering.offer(self, unit) then self:enqueue(unit) end
 end
 
 function Engine:to_judge(node)
@@ -161,7 +162,7 @@ local begin = {
 
 --- A step is ready, and begins as its kind does.
 function Engine:begin_step(node)
-  if keeping.offer_step(self, node) then return end
+  if offering.offer_step(self, node) then return end
   begin[node.step.kind](self, node)
 end
 
@@ -340,6 +341,7 @@ function Engine:run()
 end
 
 Engine.cancel = stopping.cancel
+Engine.resolve_doubt = reconciling.answer
 Engine.detach = stopping.detach
 Engine.watch_deadline = stopping.watch_deadline
 

@@ -76,11 +76,14 @@ local function renew(engine)
   engine.timers:after(lease / RENEWALS, function() renew(engine) end)
 end
 
---- Somebody at another terminal asks for it to be cancelled.
+local function obey(engine, request)
+  if request.path then return engine:resolve_doubt(request) end
+  engine:cancel { by = request.by, now = request.kind == "cancel_now" or nil }
+end
+
+--- Somebody at another terminal asks for it to be cancelled, or tells what became of a submission.
 local function look_for_requests(engine)
-  for _, request in ipairs(engine.store:requests() or {}) do
-    engine:cancel { by = request.by, now = request.kind == "cancel_now" or nil }
-  end
+  for _, request in ipairs(engine.store:requests() or {}) do obey(engine, request) end
   engine.timers:after(REQUESTS_EVERY, function() look_for_requests(engine) end)
 end
 

@@ -3,6 +3,7 @@
 --- and nobody else submits that notebook (client/intents).
 
 local core = require "luafabric.core"
+local doubt_module = require "luafabric.history.doubt"
 local errors = require "luafabric.errors"
 local journal = require "luafabric.engine.journal"
 local reconcile = require "luafabric.policy.reconcile"
@@ -66,7 +67,12 @@ local function unknown_error(engine, unit, run, doubt, verdict, problem)
 end
 
 --- The error of an attempt that came to nothing.
-local function not_started_error(engine, run, doubt)
+local function not_started_error(engine, run, doubt, verdict)
+  if verdict.by then
+    return errors.new { kind = "platform", message = ("the submission at %s got %s, and the %s "
+      .. "says that it was not started"):format(core.format_time(doubt.at), doubt.what,
+      verdict.by) }
+  end
   return errors.new { kind = "platform", status = run.error.status, code = run.error.code,
     request_id = run.request_id, sent = run.error.sent,
     message = ("the submission at %s got %s, and at %s Fabric listed no run that can be it: it was "
@@ -118,9 +124,11 @@ end
 local function conclude(engine, unit, run, doubt)
   local settings = engine.port:reconciliation()
   local till = doubt.at + settings.V
-  unit.look = engine.loop:condition() -- for who cannot wait for the next look
   while true do
-    unit.look:wait(math.max(LEAST_WAIT, till - time_of(engine, doubt)))
+    if not unit.answer then
+      unit.look:wait(math.max(LEAST_WAIT, till - time_of(engine, doubt)))
+    end
+    if unit.answer then return unit.answer end
     local now = time_of(engine, doubt)
     local rows, claimed = look(engine, run, doubt)
     doubt.unread_since = not rows and (doubt.unread_since or now) or nil
@@ -150,6 +158,7 @@ local function settle(engine, unit, run, doubt)
   while true do
     local verdict, problem = conclude(engine, unit, run, doubt)
     local is_settled = verdict.verdict ~= "adopt" or adopt(engine, unit, run, doubt, verdict)
+    unit.answer = nil
     if is_settled then return verdict, problem end
   end
 end
@@ -168,7 +177,9 @@ function M.resolve(engine, unit, run, doubt)
     message = run.error.message, request_id = run.request_id, accepted = doubt.accepted,
     till = reconcile.settled_at(doubt.sent_by or doubt.at, settings.V, settings.D) }
   doubt.intent:judged()
+  unit.look = engine.loop:condition() -- for who cannot wait for the next look, or knows the answer
   local verdict, problem = settle(engine, unit, run, doubt)
+  unit.look = nil
   if verdict.verdict == "unknown" then
     doubt.intent:give_up()
     run.error = unknown_error(engine, unit, run, doubt, verdict, problem)
@@ -176,9 +187,33 @@ function M.resolve(engine, unit, run, doubt)
   end
   doubt.intent:close()
   if verdict.verdict == "not_started" then
-    return "not_started", not_started_error(engine, run, doubt)
+    return "not_started", not_started_error(engine, run, doubt, verdict)
   end
   return "adopted"
+end
+
+--- Somebody says what became of a submission in doubt; plain. One that is looked for is settled by
+--- its own task, one that was given up is written down for who repairs the run.
+---@param engine table
+---@param request { path: string, job_id: string|nil, by: string }
+function M.answer(engine, request)
+  local step, unit = engine.state.steps[request.path], engine.units[request.path]
+  local attempt, why
+  if step then attempt, why = doubt_module.of(step) end
+  if not attempt then
+    return engine:warn(step and request.path, ("it was asked to settle %s, which is nothing to "
+      .. "settle: %s"):format(request.path, why or "there is no such step"))
+  end
+  if unit and unit.look then
+    unit.answer = { verdict = request.job_id and "adopt" or "not_started", how = request.by,
+      job_id = request.job_id, by = request.by }
+    return unit.look:signal()
+  end
+  if attempt.state ~= "ended" then
+    return engine:warn(request.path, "its submission is still on its way: nothing is settled yet")
+  end
+  engine:record(doubt_module.event(request.path, attempt, { by = request.by,
+    job_id = request.job_id }))
 end
 
 return M

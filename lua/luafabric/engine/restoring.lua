@@ -108,6 +108,28 @@ local function pause_again(engine, unit, retry)
   end)
 end
 
+local function watch_attached(engine, unit, request, job_id)
+  local run = engine.port:attach(request, job_id, units.listener_of(engine, unit))
+  unit.run, unit.task, unit.is_restored = run, nil, nil
+  units.accepted(engine, unit, run)
+end
+
+--- Watches a run that an earlier run of the workflow left in doubt: it is this one's first attempt.
+---@param engine table
+---@param unit table
+---@param attempt luafabric.AttemptState  of the earlier run, with `resolved`
+---@param from_run string  its id
+function M.attach(engine, unit, attempt, from_run)
+  local job_id = attempt.resolved.job_id
+  unit.request = request_of(engine, unit, attempt)
+  engine:record { type = "attempt_attached", path = unit.path, attempt = 1, job_id = job_id,
+    from_run = from_run, how = attempt.resolved.by, submitted_at = attempt.intended_at,
+    request = attempt.request }
+  hold(engine, unit)
+  unit.is_restored = true
+  units.spawn(engine, unit, watch_attached, attempt.request, job_id)
+end
+
 --- Goes on with a unit from what the history knows of it.
 ---@param engine table
 ---@param unit table

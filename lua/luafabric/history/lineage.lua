@@ -14,9 +14,10 @@ local M = {}
 
 --- The readers.
 ---@param step_of fun(state: table, event: table): luafabric.StepState
+---@param attempt_of fun(state: table, event: table): luafabric.AttemptState, luafabric.StepState
 ---@param set_phase fun(state: table, step: table, phase: string)
 ---@return table<string, fun(state: table, event: table)>
-function M.readers(step_of, set_phase)
+function M.readers(step_of, attempt_of, set_phase)
   local readers = {}
 
   -- Its end follows as an event of its own.
@@ -40,6 +41,17 @@ function M.readers(step_of, set_phase)
     step.attempts[#step.attempts + 1] = { number = event.attempt, state = "submitted",
       intended_at = event.submitted_at, submitted_at = event.submitted_at, job_id = event.job_id,
       adopted = event.how, from_run = event.from_run, request = event.request }
+  end
+
+  function readers.attempt_resolved(state, event)
+    local attempt = attempt_of(state, event)
+    local is_closed = attempt.state == "ended" and (attempt.outcome ~= "unknown"
+      or attempt.resolved ~= nil)
+    if is_closed then
+      error(("history: attempt_resolved of %s: it is not in doubt"):format(event.path), 0)
+    end
+    attempt.waiting = nil
+    attempt.resolved = { by = event.by, at = event.at, job_id = event.job_id }
   end
 
   return readers

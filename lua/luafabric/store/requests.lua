@@ -3,17 +3,20 @@
 --- with it, was not asked to stop.
 
 local errors = require "luafabric.errors"
+local json = require "luafabric.json"
 local messages = require "luafabric.store.sqlite_messages"
 
 local M = {}
 
 --- `cancel` lets the finally steps run, `cancel_now` does not.
----@alias luafabric.RequestKind "cancel"|"cancel_now"
+--- The other two say what became of a submission of `path` that is in doubt: its run is `job_id`,
+--- or there is none.
+---@alias luafabric.RequestKind "cancel"|"cancel_now"|"resolve_adopt"|"resolve_not_started"
 
-local INSERT = [[insert into requests (run_id, fence, at, kind, by)
-  select run_id, fence, ?2, ?3, ?4 from runs where run_id = ?1 and state <> 'ended']]
+local INSERT = [[insert into requests (run_id, fence, at, kind, by, path, job_id)
+  select run_id, fence, ?2, ?3, ?4, ?5, ?6 from runs where run_id = ?1 and state <> 'ended']]
 
-local UNSEEN = [[select id, at, kind, by from requests
+local UNSEEN = [[select id, at, kind, by, path, job_id from requests
   where run_id = ?1 and fence = ?2 and id > ?3 order by id]]
 
 --- Asks the run's owner for something. It is on the disk when this returns; whether there is an
@@ -22,10 +25,13 @@ local UNSEEN = [[select id, at, kind, by from requests
 ---@param run_id string
 ---@param kind luafabric.RequestKind
 ---@param by string|nil  default "user"
+---@param about { path: string, job_id: string|nil }|nil  of a submission in doubt
 ---@return boolean|nil ok
 ---@return luafabric.Error|nil err  of a run that has ended: kind "usage", store_code "ended"
-function M.add(store, run_id, kind, by)
-  local changes, message, code = store.db:exec(INSERT, run_id, store.now(), kind, by or "user")
+function M.add(store, run_id, kind, by, about)
+  local null = json.null
+  local changes, message, code = store.db:exec(INSERT, run_id, store.now(), kind, by or "user",
+    about and about.path or null, about and about.job_id or null)
   if not changes then return nil, messages.error(store.path, message, code) end
   if changes > 0 then return true end
   return nil, errors.new { kind = "usage", store_code = "ended",
@@ -37,6 +43,8 @@ end
 ---@field at number  unix seconds
 ---@field kind luafabric.RequestKind
 ---@field by string
+---@field path string|nil    of a submission in doubt
+---@field job_id string|nil
 
 --- What the owner of a run was asked for since it looked last; a run that was lost has none. Quick
 --- where there is nothing, so that it can be called every second.

@@ -111,7 +111,8 @@ end
 --- Takes a run that nobody holds: it was released, its owner is gone, or has not renewed its lease.
 ---@param store luafabric.SqliteStore
 ---@param run_id string
----@param options { take_over: boolean|nil }|nil  take_over: also from an owner who holds it
+---@param options { take_over: boolean|nil, ended: boolean|nil }|nil  take_over: also from an owner
+---  who holds it; ended: one that has ended, to write down what was found out later; it stays ended
 ---@return luafabric.StoredRun|nil run
 ---@return luafabric.Error|nil err  store_code "owned": somebody holds it
 function M.open_run(store, run_id, options)
@@ -119,7 +120,8 @@ function M.open_run(store, run_id, options)
   if not rows then return nil, err end
   local row = rows[1]
   if not row then return nil, M.no_such_run(store, run_id) end
-  if row.state == "ended" then
+  local has_ended = row.state == "ended"
+  if has_ended and not (options and options.ended) then
     return nil, errors.new { kind = "usage", run = row,
       message = ("run %s has ended: %s"):format(run_id, tostring(row.outcome)) }
   end
@@ -127,9 +129,10 @@ function M.open_run(store, run_id, options)
     return nil, owned_by(store, row)
   end
   local till = store.now() + store.lease
-  local changes, message, code = store.db:exec([[update runs set state = 'running', owner = ?1,
-    fence = fence + 1, lease_until = ?2 where run_id = ?3 and fence = ?4 and state <> 'ended'
-    and lease_until is ?5]], store.owner, till, run_id, row.fence, row.lease_until or json.null)
+  local changes, message, code = store.db:exec([[update runs set state = ?6, owner = ?1,
+    fence = fence + 1, lease_until = ?2 where run_id = ?3 and fence = ?4 and state = ?7
+    and lease_until is ?5]], store.owner, till, run_id, row.fence, row.lease_until or json.null,
+    has_ended and "ended" or "running", row.state)
   if not changes then return nil, messages.error(store.path, message, code) end
   -- Somebody else was quicker, or the owner renewed its lease: look again.
   if changes == 0 then return M.open_run(store, run_id, options) end

@@ -68,6 +68,8 @@ end
 
 also.attempt_adopted = also.attempt_submitted
 
+also.attempt_resolved = also.attempt_submitted
+
 also.attempt_waiting = close_intent
 
 -- While it is unknown whether there is a run, the intent blocks its notebook until its time is up.

@@ -85,8 +85,11 @@ create table requests (
   run_id text not null references runs,
   fence integer not null,
   at real not null,
-  kind text not null check (kind in ('cancel', 'cancel_now')),
-  by text not null
+  kind text not null check (kind in ('cancel', 'cancel_now', 'resolve_adopt',
+    'resolve_not_started')),
+  by text not null,
+  path text,
+  job_id text
 );
 create index requests_of_a_run on requests (run_id, fence, id);
 ]]

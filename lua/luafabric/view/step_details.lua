@@ -57,6 +57,13 @@ local function request_text(request)
   return name
 end
 
+-- What became of a submission in doubt, where it was found out later.
+local function resolved_text(resolved)
+  if not resolved then return nil end
+  local what = resolved.job_id and "its run is job " .. resolved.job_id or "it was not started"
+  return ("%s (%s, %s)"):format(what, tostring(resolved.by), words.time(resolved.at))
+end
+
 local function add_attempt(lines, step, attempt, options)
   local outcome = attempt.outcome
   local sign, tone = "●", nil
@@ -74,6 +81,7 @@ local function add_attempt(lines, step, attempt, options)
   add_fact(lines, "    ", "request id", attempt.request_id, options)
   run_details.add_reason(lines, "    ", outcome ~= "succeeded" and words.attempt_reason(attempt)
     or nil, options)
+  add_fact(lines, "    ", "resolved", resolved_text(attempt.resolved), options)
   add_fact(lines, "    ", "error", error_text(attempt.error), options)
   add_fact(lines, "    ", "exit value", attempt.exit_value ~= step.exit_value
     and attempt.exit_value, options)

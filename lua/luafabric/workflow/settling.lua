@@ -1,0 +1,130 @@
+--- Before a repair: what became of the submissions that the repaired run left in doubt. By now
+--- Fabric's list may prove it. What it proves is written down in that run; what stays unknown is
+--- the user's to settle, since a repair sends nothing beside a run that may be there.
+
+local core = require "luafabric.core"
+local doubt_module = require "luafabric.history.doubt"
+local errors = require "luafabric.errors"
+local history = require "luafabric.history"
+local reconcile = require "luafabric.policy.reconcile"
+local tasks = require "luafabric.tasks"
+local text = require "luafabric.view.text"
+
+local M = {}
+
+local MOST_NAMED = 5
+
+--- The runs in the list that other attempts of the store have.
+local function claimed_among(store, intent, rows)
+  local claimed = {}
+  for id in pairs(intent:claimed()) do claimed[id] = true end
+  for _, row in ipairs(rows or {}) do
+    local owner, err = store:job(row.job_id)
+    if err then return nil, err end
+    claimed[row.job_id] = claimed[row.job_id] or owner ~= nil or nil
+  end
+  return claimed
+end
+
+local function decide(store, state, port, attempt, run, doubt)
+  local _, loop = tasks.current()
+  local now = loop.host.wall()
+  local rows, problem = port:list_runs(run, doubt.tag)
+  local claimed, err = claimed_among(store, doubt.intent, rows)
+  if not claimed then return nil, err end
+  local settings = port:reconciliation()
+  local verdict = reconcile.decide {
+    intent = { at = doubt.at, tag = doubt.tag, request_id = doubt.request_id,
+      accepted = doubt.accepted },
+    rows = rows, now = now, claimed = claimed, rival = doubt.intent:has_rival(), V = settings.V,
+    D = settings.D, skew = settings.skew, tag_proven = settings.tag_proven,
+    exclusive = state.exclusive or attempt.request.exclusive }
+  return verdict, problem
+end
+
+local function conclude(store, state, port, attempt)
+  local _, loop = tasks.current()
+  local run, doubt = port:in_doubt(attempt.request, attempt.repeated_at or attempt.intended_at,
+    attempt)
+  while true do
+    local verdict, problem = decide(store, state, port, attempt, run, doubt)
+    if not verdict or verdict.verdict ~= "wait" then
+      doubt.intent:close()
+      return verdict, problem
+    end
+    tasks.sleep(math.max(1, verdict.till - loop.host.wall()))
+  end
+end
+
+local function still_unknown(state, step, attempt, verdict, problem)
+  local list, names = verdict.candidates or {}, {}
+  for index = 1, math.min(#list, MOST_NAMED) do names[index] = list[index] end
+  local seen = "no run that can be it is listed"
+  if #list > 0 then seen = "job " .. table.concat(names, ", ") .. " may be it" end
+  if problem then seen = ("the runs could not be listed (%s)"):format(tostring(problem)) end
+  return errors.new { kind = "unknown", message = ("%s: whether its submission at %s started a run "
+    .. "is still not known: %s. Settle it with `luafabric resolve %s %s --adopt %s`, or with "
+    .. "--not-started"):format(step.path, core.format_time(attempt.intended_at), seen,
+    state.run_id, text.shell_word(step.path), #list == 1 and list[1] or "JOB") }
+end
+
+--- Writes down in a run what became of one of its submissions.
+---@param store luafabric.SqliteStore
+---@param state luafabric.WorkflowRun  gets it, too
+---@param event table  of history.doubt, without `at`
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+function M.record(store, state, event)
+  local handle, err = store:open_run(state.run_id, { ended = state.ended_at ~= nil })
+  if not handle then return nil, err end
+  event.at = store.now()
+  local ticket, durable
+  ticket, err = handle:append { event }
+  if ticket then
+    store:flush()
+    durable, err = handle:is_durable(ticket)
+  end
+  handle:close()
+  if not durable then return nil, err end
+  history.apply(state, event)
+  return true
+end
+
+local function settle(store, state, port, step, attempt)
+  local verdict, problem = conclude(store, state, port, attempt)
+  if not verdict then return nil, problem end
+  if verdict.verdict == "unknown" then
+    return nil, still_unknown(state, step, attempt, verdict, problem)
+  end
+  return M.record(store, state, doubt_module.event(step.path, attempt, { by = "listing",
+    how = verdict.how, job_id = verdict.job_id }))
+end
+
+local function is_meant(step, only)
+  if not only then return true end
+  for _, path in ipairs(only) do
+    if path == step.path or path == step.parent then return true end
+  end
+  return false
+end
+
+--- Settles what a run left in doubt, as far as a repair is about it; in a task.
+---@param store luafabric.SqliteStore
+---@param state luafabric.WorkflowRun  of the run, which has ended
+---@param port luafabric.Executor
+---@param only string[]|nil
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  kind "unknown": it is still not known
+function M.settle_all(store, state, port, only)
+  for _, path in ipairs(state.order) do
+    local step = state.steps[path]
+    local attempt = step.outcome == "unknown" and is_meant(step, only) and doubt_module.of(step)
+    if attempt then
+      local ok, err = settle(store, state, port, step, attempt)
+      if not ok then return nil, err end
+    end
+  end
+  return true
+end
+
+return M
