@@ -25,8 +25,11 @@ local wire_failures = {
   drip = { code = "timeout" },
 }
 
---- Park-Miller: exact in a double, so that every Lua gives the same numbers.
-local function new_random(seed)
+--- Random numbers in [0, 1) from a seed. Park-Miller: exact in a double, so that every Lua gives
+--- the same ones.
+---@param seed number
+---@return fun(): number
+function M.random(seed)
   local state = (math.floor(seed) * 2654435 + 12345) % 2147483646 + 1
   local function next_number()
     state = state * 48271 % 2147483647
@@ -103,7 +106,7 @@ function M.new(options)
   local pending = heap.new() -- nodes { at, request =, id = } on their way, or { at, event = }
   local by_id = {}
 
-  local host = { name = "virtual", requests = {}, random = new_random(options.seed or 1) }
+  local host = { name = "virtual", requests = {}, random = M.random(options.seed or 1) }
 
   host.world = host -- what a process keeps for all its hosts is kept for each of these
 
