@@ -54,18 +54,15 @@ local function no_randomness()
   return 0.5
 end
 
-local function time_of(io)
-  if type(io.now) == "function" then return io.now() end
-  return io.now
-end
-
---- What is missing in `io` comes from the loop of the running task.
+--- What is missing in `io` comes from the loop of the running task. The clock becomes a function.
 local function complete(io)
   local _, loop = tasks.current()
   local host = loop and loop.host or {}
   io = io or {}
-  return { now = io.now or host.wall, request = io.request or tasks.request,
-    sleep = io.sleep or tasks.sleep, random = io.random or host.random or no_randomness }
+  local now = io.now or host.wall
+  return { now = type(now) == "function" and now or function() return now end,
+    request = io.request or tasks.request, sleep = io.sleep or tasks.sleep,
+    random = io.random or host.random or no_randomness }
 end
 
 --- Half of a short life is all that can be had early.
@@ -79,11 +76,13 @@ end
 ---@param name string
 ---@param fetch fun(io: table, patient: boolean): table|nil, luafabric.Error|nil
 ---        gives { token, expires_at = unix seconds, refresh_at = unix seconds | nil }; may wait;
----        not patient: an old token still serves, so one short try is enough
+---        not patient: an old token still serves, so one short try is enough; io.now is a function;
+---        an error with `retry_after` keeps everybody from asking again so long
 ---@return luafabric.Credential
 function M.new(name, fetch)
   local held -- { token, expires_at, refresh_at }
   local next_try = -math.huge
+  local barred -- { until_time, err }: the server asked to be left alone so long
   local flights = setmetatable({}, { __mode = "kv" }) -- loop -> the task that fetches
 
   local function usable(now)
@@ -91,10 +90,14 @@ function M.new(name, fetch)
   end
 
   local function renew(io)
-    local now = time_of(io)
+    local now = io.now()
+    if barred and now < barred.until_time then return nil, barred.err end
     local answer, err = fetch(io, not usable(now))
+    barred = nil
     if not answer then
-      next_try = time_of(io) + RETRY_AFTER_FAILURE
+      local asked = type(err) == "table" and err.retry_after
+      if asked then barred = { until_time = io.now() + asked, err = err } end
+      next_try = io.now() + math.max(RETRY_AFTER_FAILURE, asked or 0)
       return nil, err
     end
     held = { token = answer.token, expires_at = answer.expires_at,
@@ -119,12 +122,12 @@ function M.new(name, fetch)
 
   local function token(_, io)
     io = complete(io)
-    local now = time_of(io)
+    local now = io.now()
     if held and (now < held.refresh_at or usable(now) and now < next_try) then
       return held.token
     end
     local renewed, err = renew_once(io)
-    if usable(time_of(io)) then return held.token end
+    if usable(io.now()) then return held.token end
     if renewed then
       return nil, errors.new { kind = "unauthorized", message = "the token got from " .. name
         .. " has already expired: is this machine's clock right?" }
