@@ -104,8 +104,8 @@ describe("the default credential", function()
       assert.equal("unauthorized", err.kind)
       assert.equal("no credential was found: set LUAFABRIC_TOKEN to a token for Fabric, or "
         .. "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or "
-        .. "AZURE_CLIENT_CERTIFICATE_PATH) of an app registration, or sign in with az login (no "
-        .. "token from the metadata service: no answer within 10 s)", err.message)
+        .. "AZURE_CLIENT_CERTIFICATE_PATH) of an app registration (no token from the metadata "
+        .. "service: no answer within 10 s)", err.message)
     end)
   end)
 

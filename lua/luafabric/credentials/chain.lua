@@ -37,8 +37,7 @@ function M.new(list, advice, reasons)
   if problem then return nil, problem end
   local chosen
 
-  local function token(self, io)
-    if chosen then return chosen:token(io) end
+  local function search(self, io)
     local said = {}
     for _, reason in ipairs(reasons or {}) do said[#said + 1] = reason end
     for _, credential in ipairs(list) do
@@ -54,12 +53,28 @@ function M.new(list, advice, reasons)
     return nil, nobody(said, advice)
   end
 
+  local function token(self, io)
+    if chosen then return chosen:token(io) end
+    return search(self, io)
+  end
+
   local function invalidate(_, refused)
     if not chosen or not chosen.invalidate then return false end
     return chosen:invalidate(refused)
   end
 
-  return cache.object("the first credential that is there", token, invalidate)
+  local credential = cache.object("the first credential that is there", token, invalidate)
+
+  --- Finds out who is there now, and not at the first request.
+  ---@return boolean|nil found
+  ---@return luafabric.Error|nil err
+  function credential:find(io)
+    local text, err = self:token(io)
+    if text then return true end
+    return nil, err
+  end
+
+  return credential
 end
 
 return M

@@ -81,7 +81,7 @@ function M.read(getenv)
   local credential, problem = described(getenv, selection, reasons)
   if credential or problem then return credential, problem end
   local found = to_ask(getenv, selection, reasons)
-  local advice = environment.advice .. ", or sign in with az login"
+  local advice = environment.advice .. (selection.cli and ", or sign in with az login" or "")
   if #found > 0 then return chain.new(found, advice, reasons) end
   return nil, errors.new { kind = "unauthorized", code = "no_credential",
     message = ("no credential was found: %s%s"):format(advice,

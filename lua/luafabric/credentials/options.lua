@@ -1,7 +1,7 @@
 --- What the makers of credentials check of their options. A problem is a text that begins with the
 --- option's name and shows no secret. Pure.
 
-local clouds = require "luafabric.credentials.clouds"
+local clouds = require "luafabric.clouds"
 local origin = require "luafabric.origin"
 
 local M = {}
