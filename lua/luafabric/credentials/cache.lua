@@ -1,6 +1,7 @@
 --- A credential that fetches tokens and keeps them: renewed five minutes early, the old one used as
---- long as it is good and no new one is to be had, one fetch at a time for all tasks of a loop. The
---- token lives in a closure, so that printing or walking a credential shows its name and no more.
+--- long as it is good and no new one is to be had, one fetch at a time for all tasks of all loops.
+--- The token lives in a closure, so that printing or walking a credential shows its name and no
+--- more.
 
 local errors = require "luafabric.errors"
 local tasks = require "luafabric.tasks"
@@ -11,6 +12,9 @@ local M = {}
 local EARLY = 300
 -- After a renewal failed, the old token serves this long before the next try.
 local RETRY_AFTER_FAILURE = 30
+-- The fetch of another loop (another request of an nginx worker) is waited for in small steps, and
+-- not for ever: nobody may be running that loop any more.
+local FOREIGN_PAUSE, FOREIGN_PATIENCE = 0.05, 15 -- seconds
 
 local Credential = { __name = "luafabric.credential" }
 
@@ -83,7 +87,7 @@ function M.new(name, fetch)
   local held -- { token, expires_at, refresh_at }
   local next_try = -math.huge
   local barred -- { until_time, err }: the server asked to be left alone so long
-  local flights = setmetatable({}, { __mode = "kv" }) -- loop -> the task that fetches
+  local flight = setmetatable({}, { __mode = "v" }) -- { task } that fetches
 
   local function usable(now)
     return held ~= nil and now < held.expires_at
@@ -105,17 +109,40 @@ function M.new(name, fetch)
     return true
   end
 
+  local function fetching()
+    local task = flight.task
+    if task and task:result() == nil then return task end
+  end
+
+  --- Waits for the fetch of another loop, and for the next one where that is cancelled with its
+  --- loop. Gives nothing where somebody of this loop has to fetch.
+  local function await(task, loop, io)
+    local limit = io.now() + FOREIGN_PATIENCE
+    while task and task.loop ~= loop and io.now() < limit do
+      io.sleep(FOREIGN_PAUSE)
+      local ended, renewed, err = task:result()
+      if ended then return renewed or false, err end
+      task = fetching()
+    end
+  end
+
   --- In a task of its own, so that whoever is cancelled meanwhile takes nobody's token away.
   local function renew_once(io)
     local _, loop = tasks.current()
     if not loop then return renew(io) end
-    local flight = flights[loop]
-    if not flight or flight:result() ~= nil then
-      flight = loop:spawn(renew, io)
-      flights[loop] = flight
+    local task = fetching()
+    if task and task.loop ~= loop then
+      if usable(io.now()) then return true end
+      local renewed, err = await(task, loop, io)
+      if renewed ~= nil then return renewed, err end
+      task = fetching() -- of one of this loop, if that was quicker
+      if task and task.loop ~= loop then task = nil end
     end
-    local ended, renewed, err = flight:join()
-    if flights[loop] == flight then flights[loop] = nil end
+    if not task then
+      task = loop:spawn(renew, io)
+      flight.task = task
+    end
+    local ended, renewed, err = task:join()
     if not ended then return nil, renewed end
     return renewed, err
   end
