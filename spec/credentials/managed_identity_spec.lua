@@ -5,6 +5,7 @@ local world = require "spec.credentials.support"
 
 local RESOURCE = "https%3A%2F%2Fapi.fabric.microsoft.com"
 local KEYS = "/var/opt/azcmagent/tokens/"
+local FOREIGN = "/etc/" .. ("a"):rep(40) .. ".key"
 
 --- A machine with these variables and files.
 local function machine(variables, files, probe)
@@ -172,11 +173,12 @@ describe("a managed identity", function()
     local ARC = { IDENTITY_ENDPOINT = "http://127.0.0.1:40342/metadata/identity/oauth2/token",
       IMDS_ENDPOINT = "http://127.0.0.1:40342" }
     local files = { [KEYS .. "a-1.key"] = "k3y", ["/etc/shadow.key"] = "s3cret",
-      [KEYS .. "../../../../etc/shadow.key"] = "s3cret", [KEYS .. "bad.key"] = "a\nb" }
+      [FOREIGN] = "s3cret", [KEYS .. "../../../../etc/shadow.key"] = "s3cret",
+      [KEYS .. "bad.key"] = "a\nb" }
     for path, proof in pairs { [KEYS .. "a-1.key"] = "Basic k3y", ["/etc/shadow.key"] = false,
       [KEYS .. "../../../../etc/shadow.key"] = false, [KEYS .. "absent.key"] = false,
       [KEYS .. "a-1.txt"] = false, [KEYS .. "bad.key"] = false, [KEYS .. "sub/a.key"] = false,
-      [KEYS .. ".key"] = false } do
+      [KEYS .. ".key"] = false, [FOREIGN] = false } do
       local host = world.run(function(request)
         if request.headers.Authorization then return world.token_answer "t1" end
         return { status = 401, body = "{}", headers = { ["WWW-Authenticate"] =
