@@ -52,7 +52,8 @@ local function check_request(request)
   local url = request.url
   if type(request.method) ~= "string" then error("request.method: expected a string", 3) end
   if type(url) ~= "string" then error("request.url: expected a string", 3) end
-  local parts, message = origin.parse_secure(url)
+  local parse = request.direct and origin.parse_local or origin.parse_secure
+  local parts, message = parse(url)
   if not parts then error("request.url: " .. message .. ": " .. url, 3) end
   for name, value in pairs(request.headers or {}) do check_header(name, value) end
 end
