@@ -126,6 +126,7 @@ describe("the README #process", function()
     assert.matches("weather %x+ succeeded", output)
     local report = assert(io.open(scratch .. "/weather.html")):read("*a")
     assert.matches("<!doctype html>", report:lower())
+    assert.matches("promise: kept in all", run("simulate", environment .. here), 1, true)
     local code
     code, output = shell.run(here .. "lua5.4 lab.lua\n")
     assert.are.equal(0, code, output)

@@ -50,6 +50,9 @@ local function dispatch(options, terminal)
   if options.command == "plan" then
     return require("luafabric.cli.workflow_plan").run(options, terminal)
   end
+  if options.command == "simulate" then
+    return require("luafabric.cli.simulate").run(options, terminal)
+  end
   if options.command == "convert" then
     return require("luafabric.cli.workflow_convert").run(options, terminal)
   end
@@ -66,7 +69,7 @@ end
 local function print_usage(terminal)
   local exit_codes = require "luafabric.cli.exit_codes"
   terminal:tell(require("luafabric.cli.arguments").parser():get_usage())
-  terminal:tell("commands: run, plan, convert, runs, show, events, cancel, notebook run, "
+  terminal:tell("commands: run, plan, simulate, convert, runs, show, events, cancel, notebook run, "
     .. "notebook status, notebook cancel, notebook list, emulator, completion")
   terminal:tell(hint {})
   return exit_codes.usage

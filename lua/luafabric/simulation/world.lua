@@ -25,7 +25,7 @@ local MOST_TRIES = 60 -- of taking a run up
 ---@field store luafabric.SqliteStore
 ---@field weather luafabric.Weather
 ---@field chance luafabric.Choices  of everything but the weather
----@field runs table[]       { run_id, definition, inputs, is_ended, report, problem }
+---@field runs table[]       { run_id, definition, inputs, began_at, ended_at, report }; world time
 ---@field problems string[]  what must not be
 ---@field truth table        of simulation/truth
 ---@field notes table[]|nil  { at, text }, where somebody wants the story
@@ -128,6 +128,7 @@ events["end"] = function(world) world.is_over = true end
 function events.begin(world, event)
   local run = event.run
   if run.is_ended then return end
+  run.began_at = run.began_at or world.base.now()
   local is_there = world:row(run.run_id) ~= nil
   local process = processes.new(world, run, is_there)
   world:note("%s %s run %s", process.name, is_there and "takes up" or "starts", run.run_id)
@@ -181,7 +182,7 @@ local function look_at(world, process)
   local row = world:row(run.run_id)
   if not row or row.state ~= "ended" then return next_try(world, run) end
   if run.is_ended then return end
-  run.is_ended = true
+  run.is_ended, run.ended_at = true, world.base.now()
   world:note("run %s has ended", run.run_id)
   -- What is still on its way comes, and what was lost is lost for good.
   if not is_left(world) then world:post({ kind = "end" }, faults.LATE + faults.VISIBLE + 5) end
