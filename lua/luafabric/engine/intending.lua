@@ -6,6 +6,10 @@ local journal = require "luafabric.engine.journal"
 
 local M = {}
 
+-- It is sent a little later than it is written down, and the last look at the list comes when all
+-- is settled and takes its time: who submits before that would be seen as its run.
+local MARGIN = 90 -- seconds, at most; beside short times of V and D no more than they are
+
 --- What must be unique of all open intents.
 ---@param run luafabric.Run
 ---@return string
@@ -17,9 +21,10 @@ end
 --- it surely came to nothing before.
 local function intent_of(engine, unit, prepared, number, again)
   local settings, run = engine.port:reconciliation(), prepared.run
+  local settled = settings.V + settings.D
   return { notebook = M.notebook_of(run), path = unit.path,
     attempt = number, again = again,
-    blocks_until = engine.host.wall() + settings.V + settings.D }
+    blocks_until = engine.host.wall() + settled + math.min(MARGIN, settled) }
 end
 
 --- Writes down that it is about to be sent.
