@@ -52,9 +52,9 @@ local function fields_of(chance, choice)
   return fields
 end
 
---- The same one each time that it is planned.
-local function definition(seed, choice)
-  return fabric.workflow("night", function(flow)
+--- The same one each time that it is planned. By its own name: of one key there is one run.
+local function definition(name, seed, choice)
+  return fabric.workflow(name, function(flow)
     local chance = seed_module.new(seed)
     flow:defaults { exclusive = choice.exclusive }
     local key = choice.has_secret and flow:input("key", { secret = true })
@@ -92,7 +92,8 @@ function M.new(seed, options)
     has_secret = chance.chance(0.1) }
   local runs = {}
   for index = 1, chance.one { 1, 1, 2 } do
-    runs[index] = { run_id = "run" .. index, definition = definition(chance.whole(1, 1e9), choice),
+    runs[index] = { run_id = "run" .. index,
+      definition = definition("night " .. index, chance.whole(1, 1e9), choice),
       inputs = choice.has_secret and { key = SECRET } or nil }
   end
   local notebook = new_notebook(chance.apart())
