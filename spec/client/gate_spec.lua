@@ -24,6 +24,17 @@ local function run_many(world, client, count, more)
 end
 
 describe("a client under a quota", function()
+  it("sends at once where there is none, on a clock that goes on while it is read", function()
+    local world = worlds.new {}
+    local now, readings = world.host.now, 0
+    function world.host.now()
+      readings = readings + 1
+      assert(readings < 1e4, "it reads the clock for ever")
+      return now() + readings * 1e-6
+    end
+    assert.equal(1, #assert(world.client():list_workspaces()))
+  end)
+
   it("meets it once, and then sends what fits and no more", function()
     local world = worlds.new { settings = { quota = { submissions = 10, gets = 1e6 } } }
     for _, run in ipairs(run_many(world, world.client(), 60, { exit_value = false })) do

@@ -57,11 +57,11 @@ describe("an identity's quota", function()
     local quotas = sharing.new(shared_module.new(path .. "/no/folder", host.wall), "a topic",
       governor)
     local ticket = governor:ticket("submit")
-    assert.equal(5, quotas:ask(ticket, host))
+    assert.equal(5, quotas:ask(ticket, host, host.now()))
     local till, is_window = governor:answered(ticket, { is_limited = true, wait = 55,
       is_window = true }, now)
     quotas:limited(ticket, host, till, is_window)
-    assert.equal(60, quotas:ask(governor:ticket("submit"), host))
+    assert.equal(60, quotas:ask(governor:ticket("submit"), host, host.now()))
   end)
 
   it("is told again, in the clock of the process that hears it", function()
@@ -73,11 +73,12 @@ describe("an identity's quota", function()
     end
     local host, governor, quotas = process(1e9 - 100)
     local ticket = governor:ticket("submit")
-    quotas:ask(ticket, host)
+    quotas:ask(ticket, host, host.now())
     local till = governor:answered(ticket, { is_limited = true, wait = 20, is_window = true }, 100)
     quotas:limited(ticket, host, till, true)
     wall = wall + 1
     local other_host, other, others = process(1e9 - 7)
-    assert.equal(7 + 20, others:ask(other:ticket("submit"), other_host))
+    local at = others:ask(other:ticket("submit"), other_host, other_host.now())
+    assert.equal(7 + 20, at)
   end)
 end)

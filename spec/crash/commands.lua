@@ -16,7 +16,7 @@ local LONGEST = 2.5 -- seconds from a start to the signal; an undisturbed run ta
 local FILE = [[
 local fabric = require "luafabric"
 return fabric.workflow("nightly", function(flow)
-  flow:defaults { workspace = "Sales", exclusive = true }
+  flow:defaults { workspace = "Sales", exclusive = EXCLUSIVE }
   local function notebook(name, fields)
     fields.parameters = { step = name }
     return flow:notebook(name, fields)
@@ -33,9 +33,10 @@ local PLANS = { { "KILL" }, { "KILL", "KILL" }, { "KILL", "QUIT", "KILL" }, { "Q
   { "INT" }, { "KILL", "TERM" }, { "TERM" } }
 
 ---@param folder string
-function M.write_file(folder)
+---@param is_shared boolean|nil  others run its notebooks, too
+function M.write_file(folder, is_shared)
   local file = assert(io.open(folder .. "/nightly.lua", "w"))
-  file:write(FILE)
+  file:write((FILE:gsub("EXCLUSIVE", is_shared and "false" or "true")))
   file:close()
 end
 
@@ -71,6 +72,7 @@ end
 --- Waits for its end; in a task.
 function M.await(process)
   while process:pump() do
+    if core.monotonic() > process.deadline then process.child:kill("KILL") end
     assert(core.monotonic() < process.deadline, "it does not end: " .. process.err)
     tasks.sleep(0.05)
   end

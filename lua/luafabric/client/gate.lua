@@ -118,10 +118,9 @@ end
 ---@field deadline number|nil       host time
 ---@field on_wait nil|fun(seconds: number, cause: "throttled"|"network")  plain
 
---- When a request may go. Where that is now, it counts as sent.
-local function ask(gate, ticket, host)
-  if gate.sharing then return gate.sharing:ask(ticket, host) end
-  local now = host.now()
+--- When a request may go. Where that is now, it counts as sent. A clock that is read anew is later.
+local function ask(gate, ticket, host, now)
+  if gate.sharing then return gate.sharing:ask(ticket, host, now) end
   local at = gate.governor:ask(ticket, now)
   if at <= now then gate.governor:sent(ticket, now) end
   return at
@@ -145,7 +144,7 @@ function M.enter(client, pass)
   local told
   while true do
     local now = host.now()
-    local at = ask(pass.gate, pass.ticket, host)
+    local at = ask(pass.gate, pass.ticket, host, now)
     if at <= now then break end
     if at > (pass.deadline or math.huge) then
       own:forget(pass.ticket)

@@ -63,9 +63,9 @@ end
 --- When a request may go. Where that is now, it counts as sent, for all.
 ---@param ticket luafabric.GovernorTicket
 ---@param host table
+---@param now number  its time
 ---@return number at  host time
-function Sharing:ask(ticket, host)
-  local now = host.now()
+function Sharing:ask(ticket, host, now)
   local at, is_sent = self.governor:ask(ticket, now), false
   if at > now then return at end -- what others say makes it no earlier
   self.shared:exclusively(function()
