@@ -148,7 +148,7 @@ describe("the README #process", function()
     start { notebooks = "examples/seattle" }
     local store = ("export XDG_STATE_HOME='%s/state'\n"):format(scratch)
     local code, output = shell.run(environment .. store .. "luafabric run "
-      .. "examples/seattle/nightly.lua -q --output json --store default -P first_year=2015 "
+      .. "examples/seattle/nightly.lua -q --output json -P first_year=2015 "
       .. "2>/dev/null")
     assert.are.equal(0, code, output)
     local run_id = output:match('"run_id":"(%x+)"')
@@ -162,6 +162,37 @@ describe("the README #process", function()
       if not is_over then assert.matches(run_id:sub(1, 6), output, 1, true) end
     end
     assert.matches("has ended: succeeded", output)
+  end)
+
+  it("shows a line of a crontab that runs", function()
+    start { notebooks = "examples/seattle" }
+    write(scratch .. "/weather.lua", snippets.workflow)
+    local line = snippets.crontab:gsub("^[%d%s*]+", ""):gsub("/srv/", scratch .. "/")
+    local output = run("crontab", environment .. ("export XDG_STATE_HOME='%s/cron'\n"):format(
+      scratch), line)
+    assert.matches("weather %x+ succeeded", output)
+  end)
+
+  it("runs a workflow from Lua that is kept", function()
+    local text = snippets["kept-run"]
+    seen["kept-run"] = true
+    local script = ([[
+      local fabric = require "luafabric"
+      local lab = fabric.lab { notebooks = { ["W/N"] = "1m" } }
+      local client = lab.client
+      local definition = fabric.workflow("n", function(flow)
+        flow:notebook("N", { workspace = "W" })
+      end)
+      local sqlite_store = require "luafabric.store.sqlite"
+      local open = sqlite_store.open
+      function sqlite_store.open()
+        return open(":memory:", { synchronous = true, now = function() return lab:now() end })
+      end
+      %s
+      print(report and report.outcome or err)]]):format(text)
+    write(scratch .. "/kept.lua", script)
+    local code, output = shell.run("lua5.4 '" .. scratch .. "/kept.lua'\n")
+    assert.are.same({ 0, "succeeded\n" }, { code, output })
   end)
 
   it("has no snippet that no spec runs", function()
