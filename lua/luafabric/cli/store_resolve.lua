@@ -82,8 +82,9 @@ local function ask(stored, step, attempt, options)
     local state
     state, err = stored:state()
     if not state then break end
-    local now = state.steps[step.path].attempts[attempt.number]
-    if now.resolved or now.state ~= attempt.state then
+    local attempts = state.steps[step.path].attempts
+    local now = attempts[#attempts]
+    if now.number ~= attempt.number or now.resolved or now.state ~= attempt.state then
       host.close()
       return true
     end
