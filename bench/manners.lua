@@ -1,10 +1,19 @@
 -- How much of Fabric's quotas and of a capacity is used, and how often they are overrun: a thousand
--- runs in workflows, and beside them the same with one GET for each run each 30 seconds; then a
--- hundred runs on a capacity for eight, beside the best there is. Virtual time.
+-- runs in workflows, and beside them the same with one GET for each run each 30 seconds; the same
+-- in two processes that share what they know, and in two that do not; then a hundred runs on a
+-- capacity for eight, beside the best there is, in one process and in two. Virtual time.
 
 local manners_world = require "spec.simulation.manners_world"
 
 local QUOTA, RUN, LAG = 50, 900, 60
+
+--- The file through which processes share what they know; nobody has it afterwards.
+local function with_file(fn)
+  local path = os.tmpname()
+  os.remove(path)
+  fn(path)
+  os.remove(path)
+end
 
 local function minutes(seconds)
   return ("%.1f min"):format(seconds / 60)
@@ -38,6 +47,19 @@ for _, shape in ipairs { { 1, 1000 }, { 10, 100 } } do
   show(name .. ", a GET each 30 s", world, manners_world.naive(world, notebooks, shape[2]))
 end
 
+local two = { "Notebook 1", "Notebook 2" }
+local halves = { manners_world.workflow({ two[1] }, 500, 500),
+  manners_world.workflow({ two[2] }, 500, 500) }
+with_file(function(path)
+  for _, shared in ipairs { path, false } do
+    local world = quota_world(two)
+    manners_world.together(world, halves,
+      { world.process(shared or nil), world.process(shared or nil) })
+    show(shared and "2 processes of 500, that share" or "2 processes of 500, that do not", world,
+      world.host.now())
+  end
+end)
+
 print("\n100 runs of 30 to 60 minutes, a capacity for 8, status a minute late")
 local durations = manners_world.durations(100)
 local best = manners_world.best(durations, 8, LAG)
@@ -53,3 +75,20 @@ for _, answer in ipairs { "failure", "post" } do
     answer, minutes(took), minutes(best), took / best, world.service:responses().posts,
     world.service:started()))
 end
+
+local function two_on_a_capacity(name, path)
+  local world = manners_world.new { notebooks = two,
+    settings = { quota = true, capacity = 8, capacity_answer = "post", status_lag = LAG },
+    seconds = function(job) return durations[job.parameters.item.value] end }
+  manners_world.together(world, { manners_world.workflow({ two[1] }, 50, 50),
+    manners_world.workflow({ two[2] }, 50, 50) }, { world.process(path), world.process(path) })
+  local both = {}
+  for index = 1, 100 do both[index] = durations[math.ceil(index / 2)] end
+  local took, ideal = world.host.now(), manners_world.best(both, 8, LAG)
+  print(("%-20s %10s, at best in that order %s: %.3f; %d submissions for %d runs"):format(name,
+    minutes(took), minutes(ideal), took / ideal, world.service:responses().posts,
+    world.service:started()))
+end
+
+with_file(function(path) two_on_a_capacity("2 that share", path) end)
+two_on_a_capacity("2 that do not", nil)

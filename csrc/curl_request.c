@@ -23,7 +23,7 @@ static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", N
 
 static const char *const fields[] = {
     "method",   "url",       "headers",   "body",    "timeout", "connect_timeout",
-    "max_body", "send_once", "not_after", "purpose", NULL};
+    "max_body", "send_once", "not_after", "purpose", "direct",  NULL};
 
 /* Headers that frame the message, and one that makes libcurl wait and send again: the transport's. */
 static const char *const own_headers[] = {"host",       "content-length",  "transfer-encoding",
@@ -39,9 +39,26 @@ static int is_loopback (const char *host) {
   return strncmp(host, "127.", 4) == 0 && inet_pton(AF_INET, host, &address) == 1;
 }
 
+/* 169.254.x.y, which no router hands on: where Azure's machines ask for their identity */
+static int is_link_local (const char *host) {
+  struct in_addr address;
+  return strncmp(host, "169.254.", 8) == 0 && inet_pton(AF_INET, host, &address) == 1;
+}
+
+static const char *place_problem (const char *scheme, const char *host, transfer_options *options) {
+  int is_http = strcmp(scheme, "http") == 0;
+  if (options->direct) {
+    options->is_local_http = is_http && (is_loopback(host) || is_link_local(host));
+    return options->is_local_http ? NULL : "no http to this machine or to 169.254.x.y";
+  }
+  options->is_local_http = is_http && is_loopback(host);
+  if (options->is_local_http || strcmp(scheme, "https") == 0) return NULL;
+  return "neither https nor http to this machine";
+}
+
 /* What is wrong with a URL, NULL when a token may be sent to it. libcurl reads it, since libcurl will
 ** connect to it. */
-static const char *url_problem (const char *url, int *is_loopback_http) {
+static const char *url_problem (const char *url, transfer_options *options) {
   const char *problem = NULL;
   char *scheme = NULL, *host = NULL;
   CURLU *parsed = curl_url();
@@ -51,11 +68,8 @@ static const char *url_problem (const char *url, int *is_loopback_http) {
   else if (curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
            curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK)
     problem = "no URL (expected https://host/…)";
-  else {
-    *is_loopback_http = strcmp(scheme, "http") == 0 && is_loopback(host);
-    if (strcmp(scheme, "https") != 0 && !*is_loopback_http)
-      problem = "neither https nor http to this machine";
-  }
+  else
+    problem = place_problem(scheme, host, options);
   curl_free(scheme);
   curl_free(host);
   curl_url_cleanup(parsed);
@@ -119,7 +133,7 @@ static void read_url (lua_State *L, int index, transfer_options *options) {
   options->url = read_text(L, index, "url", &length);
   if (!options->url) luaL_error(L, "request.url: expected a string");
   if (strlen(options->url) != length) luaL_error(L, "request.url: has a zero byte in it");
-  problem = url_problem(options->url, &options->is_loopback_http);
+  problem = url_problem(options->url, options);
   if (problem && strchr(options->url, '@')) luaL_error(L, "request.url: %s", problem);
   if (problem) luaL_error(L, "request.url: %s: %s", problem, options->url);
 }
@@ -244,6 +258,7 @@ void request_read (lua_State *L, int index, transfer_options *options) {
   luaL_checkstack(L, 8, "request");
   check_fields(L, index);
   read_method(L, index, options);
+  options->direct = read_boolean(L, index, "direct");
   read_url(L, index, options);
   options->body = read_text(L, index, "body", &options->body_length);
   options->has_body = options->body != NULL;

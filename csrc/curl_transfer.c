@@ -126,9 +126,9 @@ static long milliseconds (double seconds) {
 /* What holds for every request: nothing of the environment but the proxy decides where it goes. */
 static int set_security (CURL *easy, const transfer_options *options) {
 #if LIBCURL_VERSION_NUM >= 0x075500
-  SET(CURLOPT_PROTOCOLS_STR, options->is_loopback_http ? "http" : "https");
+  SET(CURLOPT_PROTOCOLS_STR, options->is_local_http ? "http" : "https");
 #else
-  SET(CURLOPT_PROTOCOLS, options->is_loopback_http ? (long)CURLPROTO_HTTP : (long)CURLPROTO_HTTPS);
+  SET(CURLOPT_PROTOCOLS, options->is_local_http ? (long)CURLPROTO_HTTP : (long)CURLPROTO_HTTPS);
 #endif
   SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -141,8 +141,8 @@ static int set_security (CURL *easy, const transfer_options *options) {
     /* with a directory as well, libcurl reads every certificate again for each new connection */
     SET(CURLOPT_CAPATH, NULL);
   }
-  /* Plain http goes to this machine alone, and never, token in clear, through a proxy. */
-  if (options->is_loopback_http) {
+  /* Plain http never goes, token in clear, through a proxy. */
+  if (options->is_local_http) {
     SET(CURLOPT_PROXY, "");
   } else if (options->proxy) {
     SET(CURLOPT_PROXY, options->proxy);

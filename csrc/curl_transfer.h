@@ -41,11 +41,12 @@ typedef struct transfer_options {
   const char *method, *url, *body;
   size_t body_length;
   int has_body;
-  int is_loopback_http;
+  int is_local_http;                          /* plain, and surely not through a proxy */
   struct curl_slist *headers;                 /* taken over */
   double timeout, connect_timeout, not_after; /* seconds */
   size_t max_body;
   int send_once;
+  int direct;                  /* to this machine or its link-local network only */
   const char *ca_file, *proxy; /* NULL: libcurl's own */
 } transfer_options;
 

@@ -29,4 +29,15 @@ describe("the origin of a URL", function()
       assert.is_nil(origin.parse_secure(url), url)
     end
   end)
+
+  it("is on this machine or next to it for what goes there alone", function()
+    for _, url in ipairs { "http://127.0.0.1:80/", "http://localhost/", "http://[::1]/",
+      "http://169.254.169.254/metadata" } do
+      assert.is_table(origin.parse_local(url), url)
+    end
+    for _, url in ipairs { "https://127.0.0.1/", "http://10.0.0.1/", "http://169.254.1.256/",
+      "http://169.254.169.254.evil.example/", "http://169.254.1/", "nonsense" } do
+      assert.is_nil(origin.parse_local(url), url)
+    end
+  end)
 end)

@@ -85,6 +85,21 @@ describe("the README #process", function()
     assert.matches("succeeded", run("run-fabric", environment .. authority, text))
   end)
 
+  it("signs in in every way that it shows", function()
+    local made = require("spec.support.certificates").new()
+    write(scratch .. "/app.pem", made.pem)
+    made.remove()
+    write(scratch .. "/sign_in.lua", snippets["sign-in"] .. [[
+      for _, credential in ipairs { app, machine, me, person, either } do print(credential.name) end
+    ]])
+    local output = run("sign-in", "export LUA_PATH=\"$PWD/lua/?.lua;"
+      .. "$PWD/lua/?/init.lua;;\" LUA_CPATH=\"$PWD/$LUAFABRIC_BUILD/lib/?.so;;\"\n"
+      .. "cd '" .. scratch .. "'\n", "lua5.4 sign_in.lua\n")
+    assert.are.equal("certificate of app 11111111-2222-4333-8444-555555555555\n"
+      .. "managed identity 66666666-7777-4888-9999-000000000000 of the metadata service\n"
+      .. "Azure CLI\ndevice code\nthe first credential that is there\n", output)
+  end)
+
   it("shows a fault script that does what its comments say", function()
     write(scratch .. "/faults.lua", snippets.faults)
     start { notebooks = "examples/seattle", faults = scratch .. "/faults.lua" }

@@ -16,7 +16,7 @@ local loaders = {
   secret = function() return require("luafabric.workflow.secret").new end,
   --- `fabric.lab { notebooks = … }`: a workflow tried in virtual time.
   lab = function() return require("luafabric.lab").new end,
-  --- `fabric.credentials.from_environment()`, `.token`, `.client_secret`, `.callback`.
+  --- `fabric.credentials.default()`, `.client_certificate { … }`, …: see luafabric.credentials.
   credentials = function() return require("luafabric.credentials") end,
   --- `fabric.types.datetime "2026-11-23T00:00:00Z"`: the eight types of parameters.
   types = function() return require("luafabric.types") end,

@@ -39,6 +39,25 @@ function M.parse(url)
   return { scheme = scheme, host = host, port = port, origin = origin, path = path }
 end
 
+--- True for 169.254.x.y, which no router hands on.
+local function is_link_local(host)
+  local c, d = host:match("^169%.254%.(%d%d?%d?)%.(%d%d?%d?)$")
+  return c ~= nil and tonumber(c) < 256 and tonumber(d) < 256
+end
+
+--- As `parse`, and takes only http to this machine or its link-local network (169.254.x.y).
+---@param url string
+---@return table|nil parts
+---@return string|nil message
+function M.parse_local(url)
+  local parts, message = M.parse(url)
+  if not parts then return nil, message end
+  if parts.scheme == "http" and (M.is_loopback(parts.host) or is_link_local(parts.host)) then
+    return parts
+  end
+  return nil, "no http to this machine or to 169.254.x.y"
+end
+
 --- As `parse`, and refuses what a secret may not be sent to: only https, or http to this machine.
 ---@param url string
 ---@return table|nil parts

@@ -21,6 +21,7 @@
 #define MOST_FAILURES 100000
 
 int luaopen_luafabric_core (lua_State *L);
+int luaopen_luafabric_crypto (lua_State *L);
 int luaopen_luafabric_curl (lua_State *L);
 int luaopen_luafabric_sqlite (lua_State *L);
 int luaopen_disk (lua_State *L); /* sqlite_operations.c */
@@ -40,6 +41,9 @@ static lua_State *prepare (const operation *tried) {
   lua_State *L = lua_newstate(allocations_lua, NULL);
   luaL_openlibs(L);
   preload(L, "luafabric.core", luaopen_luafabric_core);
+#if defined(LUAFABRIC_TEST_CRYPTO)
+  preload(L, "luafabric.crypto", luaopen_luafabric_crypto);
+#endif
 #if defined(LUAFABRIC_TEST_CURL)
   preload(L, "luafabric.curl", luaopen_luafabric_curl);
 #endif
@@ -165,6 +169,9 @@ static void try_plain (const operation *list) {
 
 int main (void) {
   try_all(core_operations);
+#if defined(LUAFABRIC_TEST_CRYPTO)
+  try_all(crypto_operations);
+#endif
 #if defined(LUAFABRIC_TEST_CURL)
   try_all(curl_operations);
 #endif

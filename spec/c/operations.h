@@ -15,6 +15,9 @@ extern const operation core_operations[];
 #if defined(LUAFABRIC_TEST_CURL)
 extern const operation curl_operations[];
 #endif
+#if defined(LUAFABRIC_TEST_CRYPTO)
+extern const operation crypto_operations[];
+#endif
 #if defined(LUAFABRIC_TEST_SQLITE)
 extern const operation sqlite_operations[];
 extern const operation disk_operations[]; /* make their failures themselves */

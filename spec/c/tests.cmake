@@ -12,6 +12,13 @@ target_link_options(allocation_failures PRIVATE
 set_target_properties(allocation_failures PROPERTIES
   RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
+# Certificates, where there is a libcrypto.
+if(OPENSSL_FOUND)
+  target_sources(allocation_failures PRIVATE spec/c/crypto_operations.c ${crypto_sources})
+  target_compile_definitions(allocation_failures PRIVATE LUAFABRIC_TEST_CRYPTO)
+  target_link_libraries(allocation_failures PRIVATE OpenSSL::Crypto)
+endif()
+
 # The transport's operations come in with their file.
 if(EXISTS ${CMAKE_SOURCE_DIR}/spec/c/curl_operations.c)
   target_sources(allocation_failures PRIVATE spec/c/curl_operations.c ${curl_sources})

@@ -11,9 +11,10 @@ M.path = (os.getenv("LUAFABRIC_BUILD") or "build") .. "/bin/luafabric"
 
 -- Nothing of the machine that runs the specs decides what the command does.
 local function environment(given)
-  local env = {}
+  local env = { AZURE_TOKEN_CREDENTIALS = "EnvironmentCredential" }
   for _, name in ipairs { "LUAFABRIC_TOKEN", "LUAFABRIC_ENDPOINT", "LUAFABRIC_PYTHON",
     "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_AUTHORITY_HOST",
+    "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE", "LUAFABRIC_SCOPE",
     "NO_COLOR", "http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy" } do
     env[name] = false
   end

@@ -179,6 +179,18 @@ describe("Ctrl-\\", function()
     assert.matches("2 steps that had not begun do not start until then\n$", played.err)
   end)
 
+  it("says what may run, and that nobody looks for it any more", function()
+    local state = story.half()
+    history.apply(state, { type = "attempt_doubtful", at = 1012, path = "clean[us]", attempt = 1,
+      till = 1342, message = "no answer" })
+    local played = play { signals = { { 20, "QUIT" } }, state = state }
+    assert.are.same({ 6, 20 }, { played.code, played.at })
+    assert.matches("^detached: 2 runs of this workflow go on in Fabric, 1 of them perhaps:\n"
+      .. "  clean%[eu%]  job JOB%-1", played.err)
+    assert.matches("  clean[us]  may run: no answer told whether Fabric took its submission\n"
+      .. "    look with: luafabric notebook list", played.err, 1, true)
+  end)
+
   it("with nothing under way says so", function()
     local state = history.new()
     history.apply(state, story.events[1])

@@ -39,9 +39,13 @@ function M.write_file(folder)
   file:close()
 end
 
---- The run of a store that has one; in a task.
-local function find_run(path)
-  local store = sqlite_store.open(path, { readonly = true })
+--- The run of a store that has one.
+---@param path string
+---@return luafabric.RunRow|nil row
+---@return table|nil said  see spec/crash/told
+function M.find_run(path)
+  -- To write, since only so what was half written is undone.
+  local store = sqlite_store.open(path, { create = false })
   local row = store and (store:runs { limit = 1 } or {})[1]
   local said = row and told.of(store, row.run_id)
   if store then store:close() end
@@ -49,8 +53,11 @@ local function find_run(path)
 end
 
 --- Starts the command anew, or on the run that the store has.
-local function start(trial)
-  local row, said = find_run(trial.path)
+---@param trial { path: string, folder: string, endpoint: string }  path: of the store
+---@param env table|nil
+---@return table|nil process  nil: that run has ended
+function M.start(trial, env)
+  local row, said = M.find_run(trial.path)
   if row and row.state == "ended" then return nil end
   local words = { "run", "--store", trial.path, "--endpoint", trial.endpoint, "-q" }
   if row and said.events > 0 then
@@ -58,10 +65,11 @@ local function start(trial)
   else
     words[#words + 1] = trial.folder .. "/nightly.lua"
   end
-  return command.start(words, { env = { LUAFABRIC_TOKEN = "any" } })
+  return command.start(words, { env = env or { LUAFABRIC_TOKEN = "any" } })
 end
 
-local function await(process)
+--- Waits for its end; in a task.
+function M.await(process)
   while process:pump() do
     assert(core.monotonic() < process.deadline, "it does not end: " .. process.err)
     tasks.sleep(0.05)
@@ -83,7 +91,7 @@ function M.play(server, folder, seed)
     endpoint = ("%s/%s/v1"):format(server.url, name) }
   local signals, cancelled, ended = 0, false, nil
   for _, signal in ipairs(plan) do
-    local process = start(trial)
+    local process = M.start(trial)
     if not process then break end
     tasks.sleep(random() * LONGEST)
     if process:pump() then
@@ -91,11 +99,11 @@ function M.play(server, folder, seed)
       signals = signals + 1
       cancelled = cancelled or signal == "INT" or signal == "TERM"
     end
-    ended = await(process)
+    ended = M.await(process)
   end
-  local last = start(trial)
-  ended = last and await(last) or ended
-  local row, said = find_run(trial.path)
+  local last = M.start(trial)
+  ended = last and M.await(last) or ended
+  local row, said = M.find_run(trial.path)
   local problems = campaigns.problems(said, campaigns.tally(server, name), cancelled)
   if row.state ~= "ended" then problems[#problems + 1] = "the run is " .. row.state end
   for index, problem in ipairs(problems) do

@@ -23,10 +23,10 @@ function M.refusal(number, kind, description, status)
 end
 
 --- Runs fn(host, loop) in a task; `answers` is a list of answers (the last one again and again), or
---- a function of the request and its number.
-function M.run(answers, fn)
+--- a function of the request and its number. `start_wall`: unix seconds when it begins.
+function M.run(answers, fn, start_wall)
   local count = 0
-  local host = virtual.new { handle = function(request)
+  local host = virtual.new { start_wall = start_wall, handle = function(request)
     count = count + 1
     if type(answers) == "function" then return answers(request, count) end
     return answers[count] or answers[#answers]

@@ -23,6 +23,17 @@ describe("a transport", function()
     end
   end)
 
+  it("that is direct goes to this machine or its link-local network, and nowhere else", function()
+    for _, url in ipairs { "https://127.0.0.1/", "https://h.example/", "http://10.0.0.1/",
+      "http://169.254.1.256/", "http://169.254.169.254.evil.example/" } do
+      refused({ url = url, direct = true }, "request%.url: no http to this machine or to 169")
+    end
+    refused({ url = "http://169.254.169.254/" }, "request%.url: neither https nor http to this")
+    refused({ direct = "yes" }, "request%.direct: expected a boolean")
+    assert.equal("connect", support.one({ url = "http://127.0.0.1:1/", direct = true },
+      { proxy = "http://127.0.0.1:2" }).failure.code)
+  end)
+
   it("shows no user name or password of a URL", function()
     local ok, message = pcall(support.one, { url = "https://user:secret@h.example/" })
     assert.is_false(ok)

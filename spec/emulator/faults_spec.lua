@@ -229,7 +229,8 @@ describe("a wrong fault script", function()
     refused("x", "faults[2]: expected a table, got string")
     refused({ at = "submit" }, "faults[2].fault: required")
     refused({ at = "sumbit", fault = 503 }, "faults[2].at: sumbit is not one of submit, status, "
-      .. "instance, list, cancel, workspaces, notebooks, token, livy, did you mean submit?")
+      .. "instance, list, cancel, workspaces, notebooks, token, "
+        .. "device_code, identity, livy, did you mean submit?")
     refused({ at = "submit", fualt = 503, fault = 503 },
       "faults[2].fualt: unknown field, did you mean fault?")
     refused({ at = "submit", fault = "lost_anser" },

@@ -4,6 +4,7 @@
 local cut = require "spec.simulation.cut_run"
 local fabric = require "luafabric"
 local journal = require "luafabric.engine.journal"
+local words = require "luafabric.view.words"
 
 local RUN_ID = cut.RUN_ID
 
@@ -143,5 +144,69 @@ describe("a run whose clock is set", function()
     assert.is_true(report:ok())
     assert.equal(2, #sent)
     assert.is_true(sent[2] - sent[1] >= 330)
+  end)
+end)
+
+describe("a notebook that another process has submitted", function()
+  it("is waited for where that is not settled, which is said, and no attempt is spent", function()
+    local lab = lab_of()
+    local store = cut.store_of(lab)
+    local other = setmetatable({ owner = "another process" }, { __index = store })
+    local workspace = lab.service.catalog.list[1]
+    local notebook
+    for _, item in ipairs(workspace.items) do
+      if item.name == "Ingest" then notebook = workspace.id .. "/" .. item.id end
+    end
+    local rival = assert(other:create_run { run_id = "other", workflow = "other" })
+    assert(rival:append({ { type = "attempt_intended", at = lab:now(), path = "x", attempt = 1 } },
+      { notebook = notebook, path = "x", attempt = 1, blocks_until = lab:now() + 125 }))
+    local seen = {}
+    local report = assert(ingest:run { client = lab.client, store = store, run_id = RUN_ID,
+      on_event = function(event, state)
+        if event.type ~= "step_waiting" then return end
+        seen[#seen + 1] = { event.cause, math.floor(event.seconds + 0.5),
+          words.cause(state.steps.ingest.waiting.cause) }
+      end })
+    assert.is_true(report:ok())
+    assert.same({ { "intent", 125, "another process's submission is not settled" } }, seen)
+    local attempts = report.steps.ingest.attempts
+    assert.equal(1, #attempts)
+    assert.equal(125, math.floor(attempts[1].intended_at - report.started_at + 0.5))
+    assert.is_nil(report.steps.ingest.waiting)
+  end)
+
+  it("is not waited for any longer once the run is cancelled", function()
+    local lab = lab_of()
+    local store = cut.store_of(lab)
+    local report = assert(lab:run(ingest, {}, { cancel_at = "1m", run_id = RUN_ID,
+      store = changed(store, function(handle)
+        function handle.rival_intent() return { blocks_until = lab:now() + 300 } end
+      end) }))
+    assert.equal("cancelled", report.outcome)
+    assert.equal(60, math.floor(report.ended_at - report.started_at + 0.5))
+    assert.equal(0, lab:started())
+  end)
+end)
+
+describe("a cancel while a submission is in doubt", function()
+  it("says what is waited for, and starts nothing", function()
+    local lab = lab_of(lost "lost_request")
+    local report = assert(lab:run(ingest, {}, { cancel_at = "1m" }))
+    assert.equal("cancelled", report.outcome)
+    assert.equal("ingest", report.warnings[1].path)
+    assert.matches("whether its submission started a run is looked for, until "
+      .. "2026%-01%-01T00:05:%d%dZ at the latest, and a run that is found is cancelled",
+      report.warnings[1].message)
+    assert.equal(0, lab:started())
+  end)
+
+  it("looks at once", function()
+    local lab = fabric.lab { notebooks = { ["Sales/Ingest"] = "1h" }, faults = lost(),
+      settings = { visibility_lag = 130 } }
+    local report = assert(lab:run(ingest, {}, { cancel_at = 150 }))
+    assert.equal("cancelled", report.outcome)
+    assert.equal("exclusive", report.steps.ingest.attempts[1].adopted)
+    assert.is_true(report.ended_at - report.started_at < 200) -- the next look was at 240
+    assert.equal(0, lab:open_runs())
   end)
 end)

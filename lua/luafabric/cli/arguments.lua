@@ -106,7 +106,8 @@ end
 function M.parser()
   local parser = argparse("luafabric", "Run Microsoft Fabric notebooks, and workflows of them.")
     :epilog("A token is never an argument: set LUAFABRIC_TOKEN, or AZURE_TENANT_ID, "
-      .. "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.\n\n" .. exit_codes.help())
+      .. "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or sign in with az login.\n\n"
+      .. exit_codes.help())
     :require_command(true):command_target("command"):help_max_width(100)
   parser:flag("--version", "Print the version.")
   workflow_arguments.add(parser)

@@ -94,9 +94,17 @@ end
 local function remote(options)
   local endpoint = options.endpoint or os.getenv("LUAFABRIC_ENDPOINT")
   if endpoint == "" then endpoint = nil end
-  local credential, err = require("luafabric.credentials").from_environment()
+  local credential, err = require("luafabric.credentials").default()
   if not credential then return nil, err end
   return { endpoint = endpoint, credential = credential }
+end
+
+--- Nothing is begun with nobody to run it as; who that is may have to be found out first.
+local function identify(client, credential)
+  if not credential.find then return client end
+  local found, err = credential:find()
+  if not found then return nil, err end
+  return client
 end
 
 --- A client; in a task, since an emulator takes a moment to start.
@@ -115,7 +123,7 @@ function Connection:client(on_event, tell, secrets)
   if not settings then return nil, err end
   settings.route, settings.on_event = self.options.route, on_event
   local ok, client = pcall(require("luafabric.client").new, settings)
-  if ok then return client end
+  if ok then return identify(client, settings.credential) end
   if errors.is(client) then return nil, client end
   return nil, errors.new { kind = "configuration",
     message = (tostring(client):gsub("^[^\n:]+:%d+: ", "")) }

@@ -54,7 +54,11 @@ local function words_of(request)
     terminal_module.shell_word(tostring(notebook)))
 end
 
---- The runs that are on in Fabric, or may be: { path, job_id, command }.
+local function is_in_doubt(step)
+  return step.attempts[#step.attempts].state == "unknown"
+end
+
+--- The runs that are on in Fabric, or may be: { path, job_id, in_doubt, command }.
 ---@param state luafabric.WorkflowRun
 ---@param look_options string|nil  of the terminal
 ---@return table[] rows
@@ -65,7 +69,8 @@ function M.under_way(state, look_options)
     if words.under_way(step) then
       local attempt = step.attempts[#step.attempts]
       local action = attempt.job_id and "status" or "list"
-      rows[#rows + 1] = { path = path, job_id = attempt.job_id, command =
+      rows[#rows + 1] = { path = path, job_id = attempt.job_id,
+        in_doubt = is_in_doubt(step), command =
         ("luafabric notebook %s %s%s%s"):format(action, words_of(attempt.request or {}),
           attempt.job_id and " " .. attempt.job_id or "", look_options or "") }
     end
@@ -102,13 +107,15 @@ local function has_finally(state)
   return false
 end
 
---- What is not known of the runs: "outcome" of one that ended so, "answer" of a submission.
+--- What is not known of the runs: "answer" of a submission, which is on its way, or "outcome": of
+--- one that ended so, or whether there is one.
 local function uncertain(state)
   local found
   for _, path in ipairs(state.order) do
     local step = state.steps[path]
-    if words.under_way(step) == "unknown" then return "answer" end
-    if step.outcome == "unknown" then found = "outcome" end
+    local is_open = words.under_way(step) == "unknown"
+    if is_open and not is_in_doubt(step) then return "answer" end
+    if is_open or step.outcome == "unknown" then found = "outcome" end
   end
   return found
 end
@@ -121,7 +128,8 @@ function Interrupt:list(rows)
   for index = 1, math.min(#rows, MOST_ROWS) do
     local row = rows[index]
     self:tell(("  %s  %s"):format(text.clean(row.path), row.job_id
-      and "job " .. text.clean(row.job_id)
+      and "job " .. text.clean(row.job_id) or row.in_doubt and "may run: no answer told whether "
+        .. "Fabric took its submission"
       or "no job id yet: the answer of its submission is on its way"))
     self:tell("    look with: " .. text.clean(row.command))
   end
@@ -228,8 +236,11 @@ function Interrupt:say_what_is_left(briefly)
   if #rows == 0 then
     self:tell("detached: nothing of this workflow runs in Fabric")
   else
-    self:tell(("detached: %s of this workflow %s on in Fabric%s"):format(words.count(#rows, "run"),
-      #rows == 1 and "goes" or "go", briefly and "" or ":"))
+    local doubts = 0
+    for _, row in ipairs(rows) do doubts = doubts + (row.in_doubt and 1 or 0) end
+    self:tell(("detached: %s of this workflow %s on in Fabric%s%s"):format(
+      words.count(#rows, "run"), #rows == 1 and "goes" or "go",
+      doubts > 0 and (", %d of them perhaps"):format(doubts) or "", briefly and "" or ":"))
     if not briefly then self:list(rows) end
   end
   self:say_how_to_resume "go on with this run later"
@@ -253,13 +264,24 @@ function Interrupt:code_of_leaving()
   return uncertain(self:state()) and exit_codes.unknown or exit_codes.detached
 end
 
---- The same for one that ends by a mistake of its own.
+local function was_sent(state)
+  for _, step in pairs(state.steps) do
+    for _, attempt in ipairs(step.attempts) do
+      if attempt.job_id or attempt.outcome ~= "not_started" then return true end
+    end
+  end
+  return false
+end
+
+--- The same for one that ends by a mistake of its own, or since its disk is full.
+---@param err luafabric.Error
 ---@return integer code
-function Interrupt:code_of_mistake()
+function Interrupt:code_of_mistake(err)
   if self.is_local then return exit_codes.failed end
   local code = self:code_of_leaving()
   local goes_on = code ~= exit_codes.detached or #M.under_way(self:state()) > 0
-  return goes_on and code or exit_codes.failed
+  if goes_on then return code end
+  return was_sent(self:state()) and exit_codes.failed or exit_codes.of_error(err)
 end
 
 --- Leaves without the answers that are on their way; if that is not enough, just so.

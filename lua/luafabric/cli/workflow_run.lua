@@ -200,7 +200,7 @@ local function raised(terminal, interrupt, job, err)
   local failure = store_code and err
     or errors.new { kind = "raised", message = "internal error: " .. message }
   terminal:tell("luafabric: " .. terminal_module.one_line(failure.message))
-  local code = store_code == "fenced" and exit_codes.detached or interrupt:code_of_mistake()
+  local code = store_code == "fenced" and exit_codes.detached or interrupt:code_of_mistake(failure)
   return finish_left(terminal, interrupt, job, code, failure)
 end
 

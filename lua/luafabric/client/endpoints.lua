@@ -2,16 +2,20 @@
 --- or, when asked for, the one that Fabric names for it (private links). Fabric's word is taken for
 --- a subdomain of the configured host only, since the token goes there.
 
+local clouds = require "luafabric.clouds"
 local origin = require "luafabric.origin"
 
 local M = {}
 
 --- An endpoint as the user wrote it, checked; without a slash at the end.
----@param text any
+---@param text any  a URL, or the name of a cloud
 ---@return string|nil endpoint
 ---@return string message  what is wrong with it; or, with an endpoint, its origin
 function M.parse(text)
   if type(text) ~= "string" then return nil, "expected a URL, got a " .. type(text) end
+  local unknown
+  text, unknown = clouds.resolve(text, "endpoint")
+  if not text then return nil, unknown end
   local parts, message = origin.parse_secure(text)
   if not parts then return nil, ("%s: %s"):format(message, text) end
   if parts.path:find("[?#]") then return nil, "a URL with a query: " .. text end

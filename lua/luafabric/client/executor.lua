@@ -43,7 +43,9 @@ end
 --- Fabric's limits, and what is learnt about them, are shared from now on with other processes.
 ---@param shared luafabric.Shared|nil  of store/shared, or what has its functions
 function Executor:share(shared)
-  self.client.shared = shared or self.client.shared
+  local client = self.client
+  if not shared or shared == client.shared then return end
+  client.shared, client.capacities, client.durations_read = shared, {}, {}
 end
 
 --- Finds a workspace and a notebook by their names, once; an id is never looked up.

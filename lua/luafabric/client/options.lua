@@ -22,7 +22,8 @@ local DEFAULT_SUBMIT_TIMEOUT = 1800 -- seconds
 ---@class luafabric.ClientOptions
 ---@field credential luafabric.Credential|string|fun(): string  string: a fixed token; function:
 ---  gives a token, and unix seconds when it expires
----@field endpoint? string    default https://api.fabric.microsoft.com/v1; http: this machine only
+---@field endpoint? string    default https://api.fabric.microsoft.com/v1; http: this machine only;
+---  or the name of a cloud, as AzureUSGovernment
 ---@field route? "typed"|"generic"  how runs are submitted; generic where a tenant lacks the typed
 ---@field on_event? fun(event: table)  told of submitting, submitted, waiting, status_changed,
 ---  ended, warning; plain, may not wait; when it raises it is not called again, see

@@ -75,8 +75,9 @@ local function together(self, fn)
     result, is_done = fn(), true
     tell(self)
   end)
-  if not is_done then result = fn() end
-  return result
+  if is_done then return result end
+  self.own.elsewhere, self.ahead = 0, 0 -- what nobody hears any more holds nobody up
+  return fn()
 end
 
 local function free(self)

@@ -1,6 +1,7 @@
 --- A credential that fetches tokens and keeps them: renewed five minutes early, the old one used as
---- long as it is good and no new one is to be had, one fetch at a time for all tasks of a loop. The
---- token lives in a closure, so that printing or walking a credential shows its name and no more.
+--- long as it is good and no new one is to be had, one fetch at a time for all tasks of all loops.
+--- The token lives in a closure, so that printing or walking a credential shows its name and no
+--- more.
 
 local errors = require "luafabric.errors"
 local tasks = require "luafabric.tasks"
@@ -11,6 +12,9 @@ local M = {}
 local EARLY = 300
 -- After a renewal failed, the old token serves this long before the next try.
 local RETRY_AFTER_FAILURE = 30
+-- The fetch of another loop (another request of an nginx worker) is waited for in small steps, and
+-- not for ever: nobody may be running that loop any more.
+local FOREIGN_PAUSE, FOREIGN_PATIENCE = 0.05, 15 -- seconds
 
 local Credential = { __name = "luafabric.credential" }
 
@@ -54,18 +58,15 @@ local function no_randomness()
   return 0.5
 end
 
-local function time_of(io)
-  if type(io.now) == "function" then return io.now() end
-  return io.now
-end
-
---- What is missing in `io` comes from the loop of the running task.
+--- What is missing in `io` comes from the loop of the running task. The clock becomes a function.
 local function complete(io)
   local _, loop = tasks.current()
   local host = loop and loop.host or {}
   io = io or {}
-  return { now = io.now or host.wall, request = io.request or tasks.request,
-    sleep = io.sleep or tasks.sleep, random = io.random or host.random or no_randomness }
+  local now = io.now or host.wall
+  return { now = type(now) == "function" and now or function() return now end,
+    request = io.request or tasks.request, sleep = io.sleep or tasks.sleep,
+    random = io.random or host.random or no_randomness }
 end
 
 --- Half of a short life is all that can be had early.
@@ -79,22 +80,28 @@ end
 ---@param name string
 ---@param fetch fun(io: table, patient: boolean): table|nil, luafabric.Error|nil
 ---        gives { token, expires_at = unix seconds, refresh_at = unix seconds | nil }; may wait;
----        not patient: an old token still serves, so one short try is enough
+---        not patient: an old token still serves, so one short try is enough; io.now is a function;
+---        an error with `retry_after` keeps everybody from asking again so long
 ---@return luafabric.Credential
 function M.new(name, fetch)
   local held -- { token, expires_at, refresh_at }
   local next_try = -math.huge
-  local flights = setmetatable({}, { __mode = "kv" }) -- loop -> the task that fetches
+  local barred -- { until_time, err }: the server asked to be left alone so long
+  local flight = setmetatable({}, { __mode = "v" }) -- { task } that fetches
 
   local function usable(now)
     return held ~= nil and now < held.expires_at
   end
 
   local function renew(io)
-    local now = time_of(io)
+    local now = io.now()
+    if barred and now < barred.until_time then return nil, barred.err end
     local answer, err = fetch(io, not usable(now))
+    barred = nil
     if not answer then
-      next_try = time_of(io) + RETRY_AFTER_FAILURE
+      local asked = type(err) == "table" and err.retry_after
+      if asked then barred = { until_time = io.now() + asked, err = err } end
+      next_try = io.now() + math.max(RETRY_AFTER_FAILURE, asked or 0)
       return nil, err
     end
     held = { token = answer.token, expires_at = answer.expires_at,
@@ -102,29 +109,52 @@ function M.new(name, fetch)
     return true
   end
 
+  local function fetching()
+    local task = flight.task
+    if task and task:result() == nil then return task end
+  end
+
+  --- Waits for the fetch of another loop, and for the next one where that is cancelled with its
+  --- loop. Gives nothing where somebody of this loop has to fetch.
+  local function await(task, loop, io)
+    local limit = io.now() + FOREIGN_PATIENCE
+    while task and task.loop ~= loop and io.now() < limit do
+      io.sleep(FOREIGN_PAUSE)
+      local ended, renewed, err = task:result()
+      if ended then return renewed or false, err end
+      task = fetching()
+    end
+  end
+
   --- In a task of its own, so that whoever is cancelled meanwhile takes nobody's token away.
   local function renew_once(io)
     local _, loop = tasks.current()
     if not loop then return renew(io) end
-    local flight = flights[loop]
-    if not flight or flight:result() ~= nil then
-      flight = loop:spawn(renew, io)
-      flights[loop] = flight
+    local task = fetching()
+    if task and task.loop ~= loop then
+      if usable(io.now()) then return true end
+      local renewed, err = await(task, loop, io)
+      if renewed ~= nil then return renewed, err end
+      task = fetching() -- of one of this loop, if that was quicker
+      if task and task.loop ~= loop then task = nil end
     end
-    local ended, renewed, err = flight:join()
-    if flights[loop] == flight then flights[loop] = nil end
+    if not task then
+      task = loop:spawn(renew, io)
+      flight.task = task
+    end
+    local ended, renewed, err = task:join()
     if not ended then return nil, renewed end
     return renewed, err
   end
 
   local function token(_, io)
     io = complete(io)
-    local now = time_of(io)
+    local now = io.now()
     if held and (now < held.refresh_at or usable(now) and now < next_try) then
       return held.token
     end
     local renewed, err = renew_once(io)
-    if usable(time_of(io)) then return held.token end
+    if usable(io.now()) then return held.token end
     if renewed then
       return nil, errors.new { kind = "unauthorized", message = "the token got from " .. name
         .. " has already expired: is this machine's clock right?" }

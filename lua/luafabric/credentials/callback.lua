@@ -36,7 +36,7 @@ end
 ---@return luafabric.Credential
 function M.new(fn)
   return cache.new("token function", function(io)
-    return fetch_with(fn, type(io.now) == "function" and io.now() or io.now)
+    return fetch_with(fn, io.now())
   end)
 end
 

@@ -1,7 +1,16 @@
 --- Credentials: each gives a bearer token on demand. Nothing is sent before a token is asked for,
---- and nothing of the environment is read but by `from_environment`, when it is called.
+--- and nothing of the environment is read but by the functions that say so, when they are called.
 
 local M = {}
+
+local function checked(name, options, new)
+  if type(options) ~= "table" then
+    error(("credentials.%s: expected a table, got a %s"):format(name, type(options)), 3)
+  end
+  local credential, problem = new(options)
+  if not credential then error(("credentials.%s: %s"):format(name, problem), 3) end
+  return credential
+end
 
 --- A fixed token, got by other means; it cannot be renewed.
 ---@param text string  the bare token
@@ -9,18 +18,6 @@ local M = {}
 function M.token(text)
   local credential, problem = require("luafabric.credentials.fixed").new(text)
   if not credential then error("credentials.token: the token " .. problem, 2) end
-  return credential
-end
-
---- An app registration with a secret.
----@param options luafabric.ClientSecretOptions
----@return luafabric.Credential
-function M.client_secret(options)
-  if type(options) ~= "table" then
-    error("credentials.client_secret: expected a table, got a " .. type(options), 2)
-  end
-  local credential, problem = require("luafabric.credentials.client_secret").new(options)
-  if not credential then error("credentials.client_secret: " .. problem, 2) end
   return credential
 end
 
@@ -35,13 +32,96 @@ function M.callback(fn)
   return require("luafabric.credentials.callback").new(fn)
 end
 
---- What the environment describes: LUAFABRIC_TOKEN, else AZURE_TENANT_ID, AZURE_CLIENT_ID and
---- AZURE_CLIENT_SECRET (and AZURE_AUTHORITY_HOST).
+--- An app registration with a secret.
+---@param options luafabric.ClientSecretOptions
+---@return luafabric.Credential
+function M.client_secret(options)
+  return (checked("client_secret", options,
+    require("luafabric.credentials.client_secret").new))
+end
+
+--- An app registration with a certificate.
+---@param options luafabric.ClientCertificateOptions
+---@return luafabric.Credential
+function M.client_certificate(options)
+  return (checked("client_certificate", options,
+    require("luafabric.credentials.client_certificate").new))
+end
+
+--- An app that trusts another identity provider, whose token is in a file (Kubernetes).
+---@param options luafabric.WorkloadIdentityOptions
+---@return luafabric.Credential
+function M.workload_identity(options)
+  return (checked("workload_identity", options,
+    require("luafabric.credentials.workload_identity").new))
+end
+
+--- An app that trusts the jobs of a GitHub repository.
+---@param options luafabric.GithubActionsOptions
+---@return luafabric.Credential
+function M.github_actions(options)
+  return (checked("github_actions", options,
+    require("luafabric.credentials.pipelines").github))
+end
+
+--- An app that trusts a service connection of Azure Pipelines.
+---@param options luafabric.AzurePipelinesOptions
+---@return luafabric.Credential
+function M.azure_pipelines(options)
+  return (checked("azure_pipelines", options,
+    require("luafabric.credentials.pipelines").azure))
+end
+
+--- The identity of the machine in Azure that this runs on. Reads the environment, which says what
+--- kind of machine it is.
+---@param options luafabric.ManagedIdentityOptions|nil
+---@return luafabric.Credential
+function M.managed_identity(options)
+  return (checked("managed_identity", options or {}, function(given)
+    return require("luafabric.credentials.managed_identity").new(given)
+  end))
+end
+
+--- Whoever has signed in with `az login` on this machine.
+---@param options luafabric.AzureCliOptions|nil
+---@return luafabric.Credential
+function M.azure_cli(options)
+  return (checked("azure_cli", options or {},
+    require("luafabric.credentials.azure_cli").new))
+end
+
+--- A person, who enters a code in a browser anywhere.
+---@param options luafabric.DeviceCodeOptions
+---@return luafabric.Credential
+function M.device_code(options)
+  return (checked("device_code", options,
+    require("luafabric.credentials.device_code").new))
+end
+
+--- Several credentials, of which the first that is there at all is used from then on.
+---@param list luafabric.Credential[]
+---@return luafabric.Credential
+function M.chain(list)
+  return (checked("chain", list, require("luafabric.credentials.chain").new))
+end
+
+--- What the environment describes: LUAFABRIC_TOKEN, an app registration in AZURE_*, or the identity
+--- that Kubernetes, GitHub Actions or Azure Pipelines provide.
 ---@param getenv? fun(name: string): string|nil  default os.getenv
 ---@return luafabric.Credential|nil credential
 ---@return luafabric.Error|nil err  says which variables to set
 function M.from_environment(getenv)
   return require("luafabric.credentials.environment").read(getenv)
+end
+
+--- What is there, in the order of Microsoft's DefaultAzureCredential: the environment, the
+--- machine's managed identity, the Azure CLI. AZURE_TOKEN_CREDENTIALS narrows it to "prod" (the
+--- first two), "dev" (the last), or one that it names.
+---@param getenv? fun(name: string): string|nil  default os.getenv
+---@return luafabric.Credential|nil credential
+---@return luafabric.Error|nil err  kind "configuration": a variable is wrong
+function M.default(getenv)
+  return require("luafabric.credentials.default").read(getenv)
 end
 
 return M

@@ -13,7 +13,7 @@ local M = {}
 local FIELDS = { "at", "notebook", "workspace", "number", "fault", "applied", "retry_after",
   "delay" }
 local PLACES = { "submit", "status", "instance", "list", "cancel", "workspaces", "notebooks",
-  "token", "livy" }
+  "token", "device_code", "identity", "livy" }
 local PATCH_FIELDS = { "status", "code", "message", "headers", "body", "applied", "retry_after",
   "job" }
 local JOB_FIELDS = { "status", "after", "exit_value", "failure_reason" }

@@ -70,6 +70,24 @@ local function match(row, segments)
   return ids
 end
 
+--- The places where identities are proved. The machine's own are kind "identity".
+local function find_sign_in(route, path)
+  local tenant, last = path:match("^/([^/]+)/oauth2/v2%.0/(%a+)$")
+  local service = path:match("^/oidc/(%a+)$")
+  if last == "token" then
+    route.kind, route.name, route.ids.tenant = "token", "token", tenant
+  elseif last == "devicecode" then
+    route.kind, route.name, route.ids.tenant = "device_code", "device_code", tenant
+  elseif path == "/metadata/identity/oauth2/token" then
+    route.kind, route.name = "identity", "metadata"
+  elseif path == "/msi/token" then
+    route.kind, route.name = "identity", "app"
+  elseif service == "github" or service == "pipelines" then
+    route.kind, route.name, route.ids.service = "identity", "job", service
+  end
+  return route.name ~= nil
+end
+
 --- Find the call.
 ---@param method string
 ---@param url string  whole URL, or path with query
@@ -84,11 +102,7 @@ function M.find(method, url)
     route.kind, route.name = "state", "state"
     return route
   end
-  route.ids.tenant = path:match("^/([^/]+)/oauth2/v2%.0/token$")
-  if route.ids.tenant then
-    route.kind, route.name = "token", "token"
-    return route
-  end
+  if find_sign_in(route, path) then return route end
   local segments = split(path:match("^/[vV]1(/.*)$") or "")
   for _, row in ipairs(by_length[#segments] or {}) do
     local ids = row.method == method and match(row, segments)

@@ -32,12 +32,15 @@ Service.__index = Service
 ---@field page_size integer  of lists (default 100)
 ---@field history integer  ended runs that are kept (default 10000)
 ---@field max_open integer  runs not ended, over it TooManyRequestsForJobs (default 100000)
+---@field token_lifetime number  seconds that a token of Entra's is good (default 3599)
+---@field refresh_in number|false  seconds after which Entra wants a token renewed
 ---@field run nil|fun(job: table, now: number): table, number  runs a notebook in process: its
 ---  result { status?, exit_value?, failure_reason? } and its duration in seconds
 local SETTINGS = {
   base_url = "https://api.fabric.microsoft.com/v1", retry_after = 60, queue = 0, visibility_lag = 0,
   status_lag = 0, cancel_lag = 0, quota = false, capacity = false, capacity_answer = "failure",
   page_size = 100, history = 10000, max_open = 100000, run = false, token_lifetime = 3599,
+  refresh_in = false,
 }
 
 local function read_settings(given)
@@ -59,7 +62,8 @@ end
 
 --- A Fabric of its own. Raises, naming the field, where the options are wrong.
 ---@param options { workspaces: table[], faults: table[]|nil, settings: EmulatorSettings|nil,
----  token: string|nil, clients: table|nil, seed: number|string|nil }
+---  token: string|nil, clients: table|nil, tenants: string[]|nil, device: table|nil,
+---  identities: table|nil, seed: number|string|nil }  the identities: see emulator.entra
 ---@return table service
 function M.new(options)
   local settings = read_settings(options.settings)
@@ -70,7 +74,9 @@ function M.new(options)
   service.quota = quota.new(settings.quota)
   service.next_id = ids.generator(options.seed)
   service.entra = entra.new({ token = options.token, clients = options.clients,
-    token_lifetime = settings.token_lifetime }, service.next_id)
+    tenants = options.tenants, device = options.device, identities = options.identities,
+    token_lifetime = settings.token_lifetime, refresh_in = settings.refresh_in or nil },
+    service.next_id)
   service.counts = { requests = 0, posts = 0, by_kind = {}, by_status = {}, wire_faults = 0 }
   return service
 end
@@ -82,10 +88,32 @@ local function header(request, wanted)
   return nil
 end
 
+local function lower_names(headers)
+  local result = {}
+  for name, value in pairs(headers or {}) do result[tostring(name):lower()] = value end
+  return result
+end
+
+--- The URL that was called, which tokens name as their audience.
+local function full_url(request, route)
+  local url = request.url or request.path
+  if url:find("^%a[%w+.-]*://") then return (url:gsub("[?#].*$", "")) end
+  return "http://" .. (header(request, "host") or "localhost") .. route.path
+end
+
 --- What the call answers when nothing is made to go wrong.
 function Service:apply(route, context, request, script)
   if route.kind == "state" then return answers.plain(context, 200, self:state()) end
-  if route.kind == "token" then return self.entra.token(context, request.body) end
+  if route.kind == "token" then
+    return self.entra.token(context, request.body, route.ids.tenant)
+  end
+  if route.kind == "device_code" then
+    return self.entra.device_code(context, request.body, route.ids.tenant)
+  end
+  if route.kind == "identity" then
+    return self.entra.identity(context, route, { method = request.method, body = request.body,
+      headers = lower_names(request.headers) })
+  end
   local refusal, identity = self.entra.check(context, header(request, "authorization"))
   if refusal then return refusal end
   local wait = self.quota.take(route.kind, identity, context.now)
@@ -121,7 +149,7 @@ end
 function Service:handle(request, now)
   self.jobs.advance(now)
   local route = routes.find(request.method, request.url or request.path)
-  local context = { now = now, request_id = self.next_id() }
+  local context = { now = now, request_id = self.next_id(), url = full_url(request, route) }
   local rule = faults.decide(self.faults, route.kind, self:named(route))
   local response
   if not rule or rule.applied then

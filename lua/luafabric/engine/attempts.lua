@@ -1,5 +1,6 @@
 --- What is recorded of a unit's attempts, once they are written down as intended.
 
+local core = require "luafabric.core"
 local reasons = require "luafabric.engine.reasons"
 
 local M = {}
@@ -36,6 +37,15 @@ function M.record_wait(engine, unit, event)
   if not M.open(engine, unit) then return end
   engine:record { type = "attempt_waiting", path = unit.path, cause = event.cause,
     attempt = M.number_of(engine, unit), seconds = event.seconds }
+end
+
+--- It is to end, and whether it runs is not known: it has to be looked for.
+function M.tell_stop_in_doubt(engine, unit)
+  local attempt = M.open(engine, unit)
+  local till = attempt and attempt.doubt and attempt.doubt.till
+  engine:warn(unit.path, ("whether its submission started a run is looked for%s, and a run that "
+    .. "is found is cancelled"):format(
+    till and ", until " .. core.format_time(till) .. " at the latest" or ""))
 end
 
 --- Fabric took it.

@@ -16,6 +16,7 @@ local resume = require "luafabric.engine.resume"
 local secret = require "luafabric.workflow.secret"
 local slots = require "luafabric.engine.slots"
 local stopping = require "luafabric.engine.stopping"
+local submitting = require "luafabric.engine.submitting"
 local tasks = require "luafabric.tasks"
 local timers = require "luafabric.engine.timers"
 local units = require "luafabric.engine.unit"
@@ -263,6 +264,7 @@ end
 local function tidy(self)
   self.over = true
   for task in pairs(self.tasks) do task:cancel() end
+  submitting.forget_unsent(self)
   for _, unit in pairs(self.units) do units.let_go(unit) end
   journal.close(self)
   if self.leave_watcher then self.leave_watcher() end

@@ -7,11 +7,18 @@ local journal = require "luafabric.engine.journal"
 
 local M = {}
 
+--- What must be unique of all open intents.
+---@param run luafabric.Run
+---@return string
+function M.notebook_of(run)
+  return run.workspace_id .. "/" .. run.notebook_id
+end
+
 --- What keeps every process that shares the store from submitting this notebook meanwhile; `again`:
 --- it surely came to nothing before.
 local function intent_of(engine, unit, prepared, number, again)
   local settings, run = engine.port:reconciliation(), prepared.run
-  return { notebook = run.workspace_id .. "/" .. run.notebook_id, path = unit.path,
+  return { notebook = M.notebook_of(run), path = unit.path,
     attempt = number, again = again,
     blocks_until = engine.host.wall() + settings.V + settings.D }
 end

@@ -112,6 +112,17 @@ function M.not_after(engine)
   return math.min(by_wall, store:held_until())
 end
 
+--- Seconds until no other process has this notebook's intent open, as far as it is known; nil where
+--- none has.
+---@param notebook string
+---@return number|nil
+function M.blocked_for(engine, notebook)
+  if not engine.store.rival_intent then return nil end
+  local rival, err = engine.store:rival_intent(notebook)
+  if err then error(err, 0) end
+  return rival and math.max(0, rival.blocks_until - engine.host.wall())
+end
+
 --- Which of these jobs belong to attempts of any run in the store.
 ---@param job_ids string[]
 ---@return table<string, boolean>|nil claimed

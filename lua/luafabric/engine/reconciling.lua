@@ -103,37 +103,39 @@ local function look(engine, run, doubt)
   return rows, claimed
 end
 
-local function decide(engine, unit, doubt, rows, claimed, now)
-  local settings = engine.port:reconciliation()
-  return reconcile.decide {
-    intent = { at = doubt.at, tag = doubt.tag, request_id = doubt.request_id,
-      accepted = doubt.accepted, sent_by = doubt.sent_by },
-    rows = rows, now = now, claimed = claimed, unread_since = doubt.unread_since,
+--- What is to be done; when, in seconds, comes with a "wait". All times are by the clock as it is
+--- now: what is known of Fabric's is about that one, and it may have been set meanwhile.
+local function decide(engine, unit, doubt, rows, claimed, asked_at)
+  local settings, host = engine.port:reconciliation(), engine.host
+  local behind = host.now() - asked_at
+  local now = host.wall() - behind
+  local at = now - (asked_at - doubt.sent_at)
+  local unread_for = doubt.unread_since and asked_at - doubt.unread_since
+  local verdict = reconcile.decide {
+    intent = { at = at, tag = doubt.tag, request_id = doubt.request_id,
+      accepted = doubt.accepted, sent_by = doubt.sent_by and doubt.sent_by - doubt.at + at },
+    rows = rows, now = now, claimed = claimed, unread_since = unread_for and now - unread_for,
     rival = doubt.intent:has_rival(),
     V = settings.V, D = settings.D, skew = settings.skew, tag_proven = settings.tag_proven,
     exclusive = engine:is_exclusive(unit) }
-end
-
---- Unix seconds by a clock that nobody sets while one waits.
-local function time_of(engine, doubt)
-  return doubt.at + engine.host.now() - doubt.sent_at
+  return verdict, verdict.till and verdict.till - now - behind
 end
 
 --- Looks again and again until something is concluded; in the unit's own task.
 ---@return luafabric.ReconcileVerdict verdict
 ---@return luafabric.Error|nil problem  of the last list that could not be read
 local function conclude(engine, unit, run, doubt)
-  local settings = engine.port:reconciliation()
-  local till = doubt.at + settings.V
+  local now = engine.host.now
+  local pause = engine.port:reconciliation().V - (now() - doubt.sent_at)
   while true do
-    unit.told:wait(math.max(LEAST_WAIT, till - time_of(engine, doubt)))
+    if not unit.answer then unit.look:wait(math.max(LEAST_WAIT, pause)) end
     if unit.answer then return unit.answer end
-    local now = time_of(engine, doubt)
+    local asked_at = now()
     local rows, claimed = look(engine, run, doubt)
-    doubt.unread_since = not rows and (doubt.unread_since or now) or nil
-    local verdict = decide(engine, unit, doubt, rows, rows and claimed, now)
+    doubt.unread_since = not rows and (doubt.unread_since or asked_at) or nil
+    local verdict
+    verdict, pause = decide(engine, unit, doubt, rows, rows and claimed, asked_at)
     if verdict.verdict ~= "wait" then return verdict, not rows and claimed or nil end
-    till = verdict.till
   end
 end
 
@@ -173,9 +175,9 @@ function M.resolve(engine, unit, run, doubt)
     message = run.error.message, request_id = run.request_id, accepted = doubt.accepted,
     till = reconcile.settled_at(doubt.sent_by or doubt.at, settings.V, settings.D) }
   doubt.intent:judged()
-  unit.told = engine.loop:condition()
+  unit.look = engine.loop:condition() -- for who cannot wait for the next look, or knows the answer
   local verdict, problem = settle(engine, unit, run, doubt)
-  unit.told = nil
+  unit.look = nil
   if verdict.verdict == "unknown" then
     doubt.intent:give_up()
     run.error = unknown_error(engine, unit, run, doubt, verdict, problem)
@@ -200,10 +202,10 @@ function M.answer(engine, request)
     return engine:warn(step and request.path, ("it was asked to settle %s, which is nothing to "
       .. "settle: %s"):format(request.path, why or "there is no such step"))
   end
-  if unit and unit.told then
+  if unit and unit.look then
     unit.answer = { verdict = request.job_id and "adopt" or "not_started", how = request.by,
       job_id = request.job_id, by = request.by }
-    return unit.told:signal()
+    return unit.look:signal()
   end
   if attempt.state ~= "ended" then
     return engine:warn(request.path, "its submission is still on its way: nothing is settled yet")

@@ -4,6 +4,7 @@
 
 local again = require "luafabric.engine.again"
 local attempts = require "luafabric.engine.attempts"
+local history = require "luafabric.history"
 local intending = require "luafabric.engine.intending"
 local journal = require "luafabric.engine.journal"
 local reasons = require "luafabric.engine.reasons"
@@ -17,10 +18,14 @@ local M = {}
 -- workflow's timeout end it before.
 local SUBMIT_PATIENCE = 24 * 3600 -- seconds
 
+-- Another process may settle its submission sooner than its intent ends.
+local LOOK_AGAIN = 10 -- seconds
+
 --- The intent cannot be written down, so nothing is sent. Where another process has one of the same
 --- notebook open, ours was refused whole: it is written without the claim, and has come to nothing.
 local function not_recorded(engine, unit, event, err)
   if err.store_code ~= "intent_open" then error(err, 0) end
+  unit.is_recording = nil
   journal.append(engine, { event })
   engine:submission_over(unit)
   units.not_started(engine, unit, err)
@@ -49,6 +54,7 @@ function M.doubtful(engine, unit, prepared, run)
     return units.run_ended(engine, unit)
   end
   unit.in_doubt = true
+  if unit.stop then attempts.tell_stop_in_doubt(engine, unit) end
   local fate, err = reconciling.resolve(engine, unit, run, prepared.doubt)
   unit.in_doubt = nil
   if fate == "not_started" then return units.not_started(engine, unit, err) end
@@ -64,6 +70,22 @@ local function back_in_queue(engine, unit)
   engine:release(unit)
   unit.task = nil
   engine:enqueue(unit, unit.heap_order)
+end
+
+--- A submission of another process to this notebook is not settled: nothing is written down as yet.
+local function wait_for_rival(engine, unit, seconds)
+  units.withdraw(engine, unit)
+  local till = math.floor(engine.host.wall() + seconds)
+  if unit.rival_till ~= till then
+    unit.rival_till = till
+    engine:record { type = "step_waiting", path = unit.path, cause = "intent", seconds = seconds }
+  end
+  engine:release(unit)
+  unit.task = nil
+  unit.retry_timer = engine.timers:after(math.min(seconds, LOOK_AGAIN), function()
+    unit.retry_timer = nil
+    engine:enqueue(unit, unit.heap_order)
+  end)
 end
 
 local function submit(engine, unit)
@@ -82,20 +104,27 @@ local function submit(engine, unit)
     return refused(engine, unit, err)
   end
   if not engine:has_room(unit) then return back_in_queue(engine, unit) end
+  local blocked = journal.blocked_for(engine, intending.notebook_of(prepared.run))
+  if blocked then return wait_for_rival(engine, unit, blocked) end
   engine:submission_begun(unit)
   local ticket, event = intending.intend(engine, unit, prepared)
   unit.is_recording = true
   local durable, problem = journal.await(engine, ticket)
-  unit.is_recording = nil
   if not durable then
     units.withdraw(engine, unit)
     return not_recorded(engine, unit, event, problem)
   end
+  unit.is_recording = nil
   if unit.stop then
     units.withdraw(engine, unit)
     return units.stop_unsubmitted(engine, unit)
   end
-  prepared.before_again = function() return intending.intend_again(engine, unit, prepared) end
+  prepared.before_again = function()
+    unit.is_recording = true
+    local again_durable, again_problem = intending.intend_again(engine, unit, prepared)
+    unit.is_recording = nil
+    return again_durable, again_problem
+  end
   prepared.not_after = function() return journal.not_after(engine) end
   local run
   run, err = engine.port:submit(prepared)
@@ -106,6 +135,19 @@ local function submit(engine, unit)
   unit.run = run
   unit.task = nil -- it ends here; what is watched is a row, and holds no coroutine
   units.accepted(engine, unit, run)
+end
+
+--- The run ends here, by a mistake or a disk that fails: what was not written down yet was not
+--- sent, so that nobody has to look for it. For what is told of the run now; it is not written.
+---@param engine table
+function M.forget_unsent(engine)
+  for path, unit in pairs(engine.units) do
+    local attempt = unit.is_recording and attempts.open(engine, unit)
+    if attempt then
+      history.apply(engine.state, { type = "attempt_ended", at = engine.host.wall(), path = path,
+        attempt = #engine.state.steps[path].attempts, outcome = "not_started" })
+    end
+  end
 end
 
 --- A slot is free for the unit: it is submitted.

@@ -153,6 +153,10 @@ function M.stop(engine, unit, stop)
     if unit.run.outcome then return end -- it is over: its end is being read
     return cancel_run(engine, unit)
   end
+  if unit.in_doubt then
+    attempts.tell_stop_in_doubt(engine, unit)
+    if unit.look then unit.look:signal() end -- perhaps it is known already
+  end
   -- The answer, or what is found instead of one, decides whether there is a run.
   if unit.in_flight or unit.in_doubt or unit.is_recording or unit.is_restored then return end
   local task = unit.task

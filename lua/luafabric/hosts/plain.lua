@@ -17,6 +17,7 @@ local M = {}
 ---@field max_body integer|nil           bytes of an answer after decompression, default 4 MiB
 ---@field send_once boolean|nil          goes on the wire at most once, on a connection of its own
 ---@field not_after number|nil           host time: later than this it is not sent at all
+---@field direct boolean|nil             http to this machine or to 169.254.x.y, and nowhere else
 ---@field purpose string|nil             a word for logs
 
 ---@class luafabric.Completion

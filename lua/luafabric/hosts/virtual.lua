@@ -25,8 +25,11 @@ local wire_failures = {
   drip = { code = "timeout" },
 }
 
---- Park-Miller: exact in a double, so that every Lua gives the same numbers.
-local function new_random(seed)
+--- Random numbers in [0, 1) from a seed. Park-Miller: exact in a double, so that every Lua gives
+--- the same ones.
+---@param seed number
+---@return fun(): number
+function M.random(seed)
   local state = (math.floor(seed) * 2654435 + 12345) % 2147483646 + 1
   local function next_number()
     state = state * 48271 % 2147483647
@@ -49,7 +52,8 @@ local function check_request(request)
   local url = request.url
   if type(request.method) ~= "string" then error("request.method: expected a string", 3) end
   if type(url) ~= "string" then error("request.url: expected a string", 3) end
-  local parts, message = origin.parse_secure(url)
+  local parse = request.direct and origin.parse_local or origin.parse_secure
+  local parts, message = parse(url)
   if not parts then error("request.url: " .. message .. ": " .. url, 3) end
   for name, value in pairs(request.headers or {}) do check_header(name, value) end
 end
@@ -103,7 +107,7 @@ function M.new(options)
   local pending = heap.new() -- nodes { at, request =, id = } on their way, or { at, event = }
   local by_id = {}
 
-  local host = { name = "virtual", requests = {}, random = new_random(options.seed or 1) }
+  local host = { name = "virtual", requests = {}, random = M.random(options.seed or 1) }
 
   host.world = host -- what a process keeps for all its hosts is kept for each of these
 

@@ -1,8 +1,8 @@
 --- What the processes of a store tell each other about Fabric's limits: what each sends and
---- runs, and what was learnt. In a second SQLite file beside the store, which is never synchronised: to tell
---- what is sent waits for no disk, so it may stand on the way of every request, and a machine that
---- goes down may forget it. For the same reason nothing here is worth an error: what cannot be
---- shared is not, for a while. The file may be deleted at any time.
+--- runs, and what was learnt. In a second SQLite file beside the store, never synchronised: to
+--- tell what is sent waits for no disk, so it may stand on the way of every request, and a
+--- machine that goes down may forget it. For the same reason nothing here is worth an error: what
+--- cannot be shared is not, for a while. The file may be deleted at any time.
 
 local core = require "luafabric.core"
 local json = require "luafabric.json"

@@ -39,6 +39,7 @@ end
 local causes = {
   throttled = "quota (429)", capacity = "capacity (430)", network = "Fabric not reached",
   platform = "Fabric's own error", doubt = "whether Fabric took the submission",
+  intent = "another process's submission is not settled",
   not_started = "Fabric did not get the submission", unknown = "the submission may be lost",
 }
 

@@ -1,0 +1,127 @@
+--- Tokens of whoever signed in with `az login` on this machine: the Azure CLI is run, without a
+--- shell, and asked for one.
+
+local cache = require "luafabric.credentials.cache"
+local core = require "luafabric.core"
+local errors = require "luafabric.errors"
+local exchange = require "luafabric.credentials.exchange"
+local options_of = require "luafabric.credentials.options"
+
+local M = {}
+
+local DEFAULT_TIMEOUT = 13 -- seconds, as in azure-identity
+local PAUSE = 0.02 -- seconds between two looks at its output
+local LONGEST = 262144 -- bytes of output
+
+---@class luafabric.AzureCliOptions
+---@field tenant_id? string     default: the one that was signed in to
+---@field subscription? string  id or name, where several accounts are signed in
+---@field scope? string         default https://api.fabric.microsoft.com/.default
+---@field timeout? number       seconds that it may take, default 13
+
+local known = { tenant_id = true, subscription = true, scope = true, timeout = true }
+
+local function word_problem(name, pattern)
+  return function(value)
+    if value:find("^%-") or value:find(pattern) then
+      return name .. ": has a character in it that it cannot have"
+    end
+  end
+end
+
+local function check(options)
+  local problem = options_of.unknown(options, known)
+    or options_of.optional_text(options, "tenant_id", word_problem("tenant_id", "[^%w.-]"))
+    or options_of.optional_text(options, "subscription",
+      word_problem("subscription", "[^%w%s._-]"))
+  if problem then return problem end
+  local timeout = options.timeout
+  if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout or timeout <= 0) then
+    return "timeout: expected a number of seconds"
+  end
+end
+
+local function unauthorized(message, code)
+  return errors.new { kind = "unauthorized", code = code,
+    message = "no token from the Azure CLI: " .. message }
+end
+
+--- What the child writes until it ends, or nil when it takes too long or says too much.
+local function outputs(child, io, timeout)
+  local out, err, deadline = "", "", core.monotonic() + timeout
+  while core.monotonic() < deadline and #out + #err <= LONGEST do
+    local more, more_err = child:read(), child:read_error()
+    out, err = out .. (more or ""), err .. (more_err or "")
+    if not more and not more_err then return out, err, child:wait(1) end
+    if (more or "") == "" and (more_err or "") == "" then io.sleep(PAUSE) end
+  end
+end
+
+--- az speaks of itself in several lines, the first of which says what is wrong.
+local function complaint(text)
+  text = text:gsub("\27%[[%d;]*m", "")
+  local line = text:match("ERROR: ([^\r\n]+)") or text:match("([^\r\n]+)") or "it gave no reason"
+  if line:find("az login", 1, true) or text:find("AADSTS", 1, true) then
+    return exchange.quote(line), "no_credential"
+  end
+  return exchange.quote(line)
+end
+
+--- expiresOn is the local time, without a zone; expires_on, of newer versions, is unix seconds.
+local function life_of(answer, now)
+  local at = tonumber(answer.expires_on)
+  local year, month, day, hour, min, sec = tostring(answer.expiresOn)
+    :match("^(%d+)-(%d+)-(%d+) (%d+):(%d+):(%d+)")
+  if not at and year then
+    at = os.time { year = tonumber(year), month = tonumber(month), day = tonumber(day),
+      hour = tonumber(hour), min = tonumber(min), sec = tonumber(sec) }
+  end
+  return at and exchange.seconds(at - now)
+end
+
+local function read(out, err, ending, now)
+  if not ending or ending.code ~= 0 then return nil, unauthorized(complaint(err)) end
+  local answer = exchange.decode { body = out }
+  if not answer or cache.token_problem(answer.accessToken) then
+    return nil, unauthorized("it answered with something that is not its JSON")
+  end
+  return exchange.answer(answer.accessToken, life_of(answer, now), now)
+end
+
+local function fetch(args, timeout, io)
+  local now = io.now()
+  local child, message = core.spawn { args = args, cwd = "/", stdin = "null", stdout = "pipe",
+    stderr = "pipe", env = { AZURE_CORE_NO_COLOR = "true" } }
+  if not child then
+    return nil, unauthorized(message .. "; install it, and sign in with az login", "no_credential")
+  end
+  local out, err, ending = outputs(child, io, timeout)
+  child:close()
+  if not out then
+    return nil, unauthorized(("it gave no answer within %g s"):format(timeout), "no_credential")
+  end
+  return read(out, err, ending, now)
+end
+
+--- A credential on the Azure CLI.
+---@param options luafabric.AzureCliOptions
+---@return luafabric.Credential|nil credential
+---@return string|nil problem
+function M.new(options)
+  local problem = check(options)
+  if problem then return nil, problem end
+  local resource
+  resource, problem = options_of.resource(options)
+  if not resource then return nil, problem end
+  problem = word_problem("scope", "[^%w:/._-]")(resource)
+  if problem then return nil, problem end
+  local args = { "az", "account", "get-access-token", "--output", "json", "--resource", resource }
+  for _, option in ipairs { { "--tenant", options.tenant_id },
+    { "--subscription", options.subscription } } do
+    if option[2] then args[#args + 1], args[#args + 2] = option[1], option[2] end
+  end
+  local timeout = options.timeout or DEFAULT_TIMEOUT
+  return cache.new("Azure CLI", function(io) return fetch(args, timeout, io) end)
+end
+
+return M

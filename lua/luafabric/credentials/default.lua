@@ -1,0 +1,91 @@
+--- What is there, in the order of Microsoft's DefaultAzureCredential: the environment, a workload
+--- identity, the machine's managed identity, the Azure CLI. A credential that the environment
+--- describes is used, or fails; only where it describes none are the others asked, the first time
+--- that a token is wanted.
+
+local azure_cli = require "luafabric.credentials.azure_cli"
+local chain = require "luafabric.credentials.chain"
+local environment = require "luafabric.credentials.environment"
+local errors = require "luafabric.errors"
+local managed_identity = require "luafabric.credentials.managed_identity"
+
+local M = {}
+
+local VARIABLE = "AZURE_TOKEN_CREDENTIALS"
+
+--- What each value leaves over; kinds of the environment, then machine and cli.
+local selections = {
+  [""] = { kinds = { "environment", "workload" }, machine = true, cli = true },
+  prod = { kinds = { "environment", "workload" }, machine = true },
+  dev = { kinds = {}, cli = true },
+  environmentcredential = { kinds = { "environment" } },
+  workloadidentitycredential = { kinds = { "workload" } },
+  managedidentitycredential = { kinds = {}, machine = true },
+  azureclicredential = { kinds = {}, cli = true },
+}
+
+local function selection_of(getenv)
+  local text = (getenv(VARIABLE) or ""):match("^%s*(.-)%s*$")
+  local selection = selections[text:lower()]
+  if selection then return selection end
+  return nil, errors.new { kind = "configuration", message = VARIABLE .. ": expected prod, dev, "
+    .. "EnvironmentCredential, WorkloadIdentityCredential, ManagedIdentityCredential or "
+    .. "AzureCliCredential; luafabric knows no others" }
+end
+
+--- A credential of the environment; or nil and why, where that ends the search.
+local function described(getenv, selection, reasons)
+  local credential, err = environment.read(getenv, "token")
+  if credential or err.code ~= "no_credential" then return credential, err end
+  for _, kind in ipairs(selection.kinds) do
+    credential, err = environment.read(getenv, kind)
+    if credential or err.code ~= "no_credential" then return credential, err end
+    if err.message:find(" although ", 1, true) then reasons[#reasons + 1] = err.message end
+  end
+end
+
+local function variable(getenv, name)
+  local value = getenv(name)
+  return value ~= "" and value or nil
+end
+
+--- Those that show only when they are asked whether they are there.
+local function to_ask(getenv, selection, reasons)
+  local found, scope = {}, variable(getenv, "LUAFABRIC_SCOPE")
+  local alone = selection.machine and not selection.cli and #selection.kinds == 0
+  if selection.machine then
+    local credential, problem = managed_identity.new(
+      { client_id = variable(getenv, "AZURE_CLIENT_ID"), scope = scope },
+      { getenv = getenv, probe = not alone })
+    found[1] = credential
+    reasons[#reasons + 1] = problem
+  end
+  if selection.cli then
+    local credential, problem = azure_cli.new {
+      tenant_id = variable(getenv, "AZURE_TENANT_ID"), scope = scope }
+    found[#found + 1] = credential
+    reasons[#reasons + 1] = problem
+  end
+  return found
+end
+
+--- The credential that is there.
+---@param getenv? fun(name: string): string|nil  default os.getenv
+---@return luafabric.Credential|nil credential
+---@return luafabric.Error|nil err
+function M.read(getenv)
+  getenv = getenv or os.getenv
+  local selection, err = selection_of(getenv)
+  if not selection then return nil, err end
+  local reasons = {}
+  local credential, problem = described(getenv, selection, reasons)
+  if credential or problem then return credential, problem end
+  local found = to_ask(getenv, selection, reasons)
+  local advice = environment.advice .. (selection.cli and ", or sign in with az login" or "")
+  if #found > 0 then return chain.new(found, advice, reasons) end
+  return nil, errors.new { kind = "unauthorized", code = "no_credential",
+    message = ("no credential was found: %s%s"):format(advice,
+      #reasons > 0 and " (" .. table.concat(reasons, "; ") .. ")" or "") }
+end
+
+return M

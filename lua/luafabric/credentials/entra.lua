@@ -1,0 +1,90 @@
+--- A question to the token endpoint of Microsoft Entra, and what its answers mean. What proves the
+--- identity goes to the authority's origin only, over https, and into no message.
+
+local cache = require "luafabric.credentials.cache"
+local entra_messages = require "luafabric.credentials.entra_messages"
+local errors = require "luafabric.errors"
+local exchange = require "luafabric.credentials.exchange"
+
+local M = {}
+
+local function entra_number(answer)
+  local codes = answer.error_codes
+  local first = type(codes) == "table" and codes[1]
+  if type(first) == "number" then return math.floor(first) end
+  local description = answer.error_description
+  return type(description) == "string" and tonumber(description:match("AADSTS(%d+)")) or nil
+end
+
+--- An error of Entra in our words, or in its own where we have none.
+---@param origin string
+---@param completion table
+---@param secrets string[]  that are hidden in what it says
+---@return luafabric.Error err  `reason` is OAuth's word: "invalid_grant"
+function M.refusal(origin, completion, secrets)
+  local answer = exchange.decode(completion)
+  local head = "no token from " .. origin .. ": "
+  local err = { kind = "unauthorized", status = completion.status }
+  if not answer or completion.status == 200 then
+    err.message = head .. "it answered with something that is not Entra's JSON: check "
+      .. "AZURE_AUTHORITY_HOST and the proxy"
+    return errors.new(err)
+  end
+  local number = entra_number(answer)
+  local description = answer.error_description
+  local text = type(description) == "string" and description
+    or type(answer.error) == "string" and answer.error or "no reason given"
+  if number then err.code = ("AADSTS%d"):format(number) end
+  err.message = head .. exchange.quote((text:gsub("%s*Trace ID:.*$", "")), secrets)
+  if entra_messages[number] then
+    err.message = ("%s%s: %s"):format(head, err.code, entra_messages[number])
+  end
+  err.reason = type(answer.error) == "string" and answer.error:match("^[%l_]+$") or nil
+  if type(answer.correlation_id) == "string" then
+    err.request_id = exchange.quote(answer.correlation_id, secrets)
+  end
+  return errors.new(err)
+end
+
+--- A POST of a form to Entra.
+---@param url string
+---@param fields string[][]
+---@return table request
+function M.post(url, fields)
+  return { method = "POST", url = url, body = exchange.form(fields),
+    headers = { ["Content-Type"] = "application/x-www-form-urlencoded",
+      Accept = "application/json" } }
+end
+
+local function read_token(settings, completion, now, secrets)
+  local answer = completion.status == 200 and exchange.decode(completion)
+  if not answer or cache.token_problem(answer.access_token) then
+    return nil, M.refusal(settings.origin, completion, secrets)
+  end
+  local held = exchange.answer(answer.access_token, exchange.seconds(answer.expires_in), now,
+    exchange.seconds(answer.refresh_in))
+  if type(answer.refresh_token) == "string" then held.refresh_token = answer.refresh_token end
+  return held
+end
+
+--- Asks the token endpoint.
+---@param settings luafabric.EntraSettings
+---@param fields fun(): string[][]  the form, made anew for each try
+---@param secrets string[]
+---@param io table
+---@param patient boolean
+---@return table|nil answer  for the cache, with `refresh_token` where there is one
+---@return luafabric.Error|nil err
+function M.ask(settings, fields, secrets, io, patient)
+  local asked_at
+  return exchange.ask({
+    where = settings.origin,
+    request = function()
+      asked_at = io.now()
+      return M.post(settings.token_url, fields())
+    end,
+    read = function(completion) return read_token(settings, completion, asked_at, secrets) end,
+  }, io, patient)
+end
+
+return M
