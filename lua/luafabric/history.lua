@@ -54,6 +54,10 @@ M.attempt_transitions = {
 ---@field only string[]|nil       of a repair: the paths that it was restricted to
 ---@field origin { run_id: string, started_at: number }|nil  of a repair: what the workflow's
 ---  function is told, which is of the first run of all
+---@field script { name: string, hash: string }[]|nil  its file, and the modules beside it
+---@field previous { steps: table<string, luafabric.StepState> }|nil  what it was before its file
+---  was changed
+---@field numbers table<string, integer>|nil  of the last attempts until then, by path
 ---@field detached boolean|nil    nobody watches it any more
 ---@field cancelled { by: string, at: number, now: boolean|nil }|nil
 ---@field warnings { at: number, path: string|nil, message: string }[]
@@ -204,20 +208,24 @@ local function set_phase(state, step, phase)
 end
 
 local run_fields = { "run_id", "workflow", "file", "inputs", "timeout", "deadline", "on_deadline",
-  "max_concurrency", "submission", "exclusive", "endpoint", "parent", "only", "origin" }
+  "max_concurrency", "submission", "exclusive", "endpoint", "parent", "only", "origin", "script" }
 
 local step_fields = { "path", "kind", "is_finally", "after", "notebook", "workspace", "may_fail",
   "priority", "place", "tolerate", "max_concurrency", "max_attempts" }
 
-function readers.run_started(state, event)
-  state.started_at = event.at
-  for _, field in ipairs(run_fields) do state[field] = event[field] end
+local function declare(state, event)
   for index, given in ipairs(event.steps) do
     local step = { phase = "pending", attempts = {}, spent = 0, name = given.path }
     for _, field in ipairs(step_fields) do step[field] = given[field] end
     state.steps[step.path], state.top[index] = step, step
   end
   state.order = nil
+end
+
+function readers.run_started(state, event)
+  state.started_at = event.at
+  for _, field in ipairs(run_fields) do state[field] = event[field] end
+  declare(state, event)
 end
 
 function readers.step_ready(state, event)
@@ -365,7 +373,8 @@ function readers.run_ended(state, event)
   state.ended_at, state.outcome, state.counts = event.at, event.outcome, event.counts
 end
 
-for name, reader in pairs(lineage.readers(step_of, attempt_of, set_phase)) do
+for name, reader in pairs(lineage.readers { step_of = step_of, attempt_of = attempt_of,
+  set_phase = set_phase, declare = declare }) do
   readers[name] = reader
 end
 

@@ -1,6 +1,7 @@
 --- A workflow, as its user holds it: defined once, planned and run as often as one likes. What it
 --- says is in workflow/, what it does in engine/.
 
+local changing = require "luafabric.engine.changing"
 local definition = require "luafabric.workflow.definition"
 local core = require "luafabric.core"
 local duplicate = require "luafabric.workflow.duplicate"
@@ -25,7 +26,7 @@ local known = { inputs = true, client = true, on_event = true, on_start = true, 
   run_id = true, plan = true, exit_values = true, timeout = true, deadline = true,
   max_concurrency = true, submission = true, exclusive = true, resume = true, key = true,
   on_duplicate = true, on_other = true, repair = true, only = true,
-  again = true }
+  again = true, changed = true }
 
 local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 
@@ -46,6 +47,8 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---@field on_other? fun(what: "join"|"replace"|"take_up", row: luafabric.RunRow)  plain; told when
 ---  another run is followed, was asked to end, or, since nobody runs it, is ended from here
 ---@field resume? string               id, or its beginning, of a run of the store that was cut off
+---@field changed? boolean             true: it is resumed with a workflow that has changed: what
+---  has ended is kept where its request is the same, what is under way is finished, the rest runs
 ---@field repair? string               id, or its beginning, of a run of the store that has ended:
 ---  what succeeded in it is kept, the rest runs. A run without anything to repair is given back
 ---@field only? string[]               of a repair: paths of steps and items; those alone run, and
@@ -251,9 +254,11 @@ local function start_again(self, options, port, key)
     if not earlier then taken.kept:close() end
     if not earlier then return nil, err end
   end
+  if taken.change or state.previous then earlier = changing.earlier(state) end
   if exclusive == nil then exclusive = state.exclusive end
   return { plan = taken.plan, store = taken.kept, state = state, exclusive = exclusive,
-    submission = options.submission or state.submission, earlier = earlier }
+    submission = options.submission or state.submission, earlier = earlier,
+    change = taken.change }
 end
 
 --- Tells the caller that it can begin; an error of its function is the caller's, and the run can be

@@ -27,10 +27,16 @@ local function find(stored, state, path)
   return usage("run %s: %s: there is nothing to resolve: %s", stored.short_id, path, why)
 end
 
---- Looks at the job in Fabric.
+--- Looks at the job in Fabric; in a task.
 ---@return luafabric.Error|nil err
-local function look_at(client, attempt, job_id)
-  local run, err = client:attach { workspace = attempt.request.workspace_id,
+---@return boolean|nil has_no_credential
+local function look_at(connection, attempt, job_id)
+  local client, err = connection:client()
+  if not client then
+    return err, err.kind == "unauthorized" or err.kind == "configuration"
+  end
+  local run
+  run, err = client:attach { workspace = attempt.request.workspace_id,
     notebook = attempt.request.notebook_id, job_id = job_id }
   local found
   if run then found, err = run:refresh() end
@@ -43,17 +49,16 @@ end
 ---@return string|nil note
 local function check_in_fabric(options, attempt)
   local connection = require("luafabric.cli.connection").new(options)
-  local client, err = connection:client()
-  local ok, problem = true, nil
-  if client then
-    local task = connection.loop:spawn(look_at, client, attempt, options.adopt)
-    ok, problem = pcall(function() return select(2, connection.loop:run(task)) end)
-  end
+  local loop = connection.loop
+  local driven, ok, err, has_no_credential = pcall(loop.run, loop,
+    loop:spawn(look_at, connection, attempt, options.adopt))
   connection:close()
-  if not ok then error(problem, 0) end
-  if client then return not problem, problem end
-  if err.kind ~= "unauthorized" and err.kind ~= "configuration" then return nil, err end
-  return true, nil, "without a credential it was not looked for in Fabric"
+  if not driven then error(ok, 0) end
+  if not ok then return nil, err end -- the task's own error
+  if has_no_credential then
+    return true, nil, "without a credential it was not looked for in Fabric"
+  end
+  return not err, err
 end
 
 --- Whether a job can be the run of an attempt.
@@ -82,8 +87,9 @@ local function ask(stored, step, attempt, options)
     local state
     state, err = stored:state()
     if not state then break end
-    local now = state.steps[step.path].attempts[attempt.number]
-    if now.resolved or now.state ~= attempt.state then
+    local attempts = state.steps[step.path].attempts
+    local now = attempts[#attempts]
+    if now.number ~= attempt.number or now.resolved or now.state ~= attempt.state then
       host.close()
       return true
     end

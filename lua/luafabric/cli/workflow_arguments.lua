@@ -66,6 +66,9 @@ function M.add(parser)
   store_option.add(run)
   run:option("--resume", "Go on with a run that was cut off, from what the store knows of it; FILE "
     .. "may be left out."):argname("RUN")
+  run:flag("--changed", "With --resume: the file has changed. What has ended is kept where its "
+    .. "request is the same, what is under way is finished as it was, and the rest runs as the "
+    .. "file says now.")
   run:option("--key", "At most one unfinished run of a key is in the store (default: the "
     .. "workflow's name and its inputs)."):argname("KEY")
   run:option("--on-duplicate", "What to do when there is one: refuse (default) this run, join the "
@@ -108,6 +111,9 @@ function M.contradiction(options)
   if not has_file then return missing_file "run" end
   if options.resume and options.strict then
     return "--resume goes on with a run whose plan was checked: --strict has no effect on it"
+  end
+  if options.changed and not options.resume then
+    return "--changed is about a run that is taken up: give --resume RUN, too"
   end
   if options.key == "" then return "--key: it is empty: give a text, or leave --key out" end
   local of_a_key = options.key and "--key" or options.on_duplicate and "--on-duplicate"

@@ -154,7 +154,7 @@ local function work(job, terminal, connection, interrupt, screen, given)
   local state
   state, err = job.definition:run {
     plan = job.plan, resume = job.resume, inputs = job.inputs, store = job.store,
-    repair = job.repair, only = job.only, again = job.options.again,
+    repair = job.repair, only = job.only, again = job.options.again, changed = job.options.changed,
     client = client, key = job.options.key, on_duplicate = job.options.on_duplicate,
     on_other = function(what, row) met(job, what, row, interrupt, given, screen) end,
     timeout = job.limits.timeout, deadline = job.limits.deadline,

@@ -1,6 +1,7 @@
 --- Whether and when a unit that did not succeed comes back: by the step's own policy, or without an
 --- attempt being spent where no run was ever started (policy/step_retry has the times).
 
+local attempts = require "luafabric.engine.attempts"
 local retry = require "luafabric.workflow.retry"
 local step_retry = require "luafabric.policy.step_retry"
 
@@ -8,8 +9,8 @@ local M = {}
 
 ---@param free integer|nil  the attempt that does not count, where there was one
 local function schedule_again(engine, unit, seconds, cause, spent, free)
-  local attempts = engine.state.steps[unit.path].attempts
-  engine:record { type = "retry_scheduled", path = unit.path, attempt = #attempts + 1,
+  engine:record { type = "retry_scheduled", path = unit.path,
+    attempt = attempts.number_of(engine, unit) + 1,
     cause = cause, seconds = seconds, spent = spent, free = free }
   engine:release(unit)
   unit.run, unit.task, unit.stop, unit.cancel_until, unit.in_doubt = nil, nil, nil, nil, nil
@@ -55,7 +56,7 @@ end
 function M.after_attempt(engine, unit, outcome, err)
   if is_final(unit) then return false end
   local step = engine.state.steps[unit.path]
-  local number = #step.attempts
+  local number = attempts.number_of(engine, unit)
   -- Where nothing was ever sent, there may be no network at all: that is said at once.
   local is_network = err and err.kind == "network" and engine.has_submitted
   if is_network and requeue(engine, unit, "network", number) then return true end

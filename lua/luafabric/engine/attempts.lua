@@ -5,8 +5,15 @@ local reasons = require "luafabric.engine.reasons"
 
 local M = {}
 
-local function number_of(engine, unit)
-  return #engine.state.steps[unit.path].attempts
+--- The number of a unit's last attempt, 0 before the first. Those from before the workflow's file
+--- was changed count on.
+---@param engine table
+---@param unit table
+---@return integer
+function M.number_of(engine, unit)
+  local attempts, before = engine.state.steps[unit.path].attempts, engine.state.numbers
+  local last = attempts[#attempts]
+  return last and last.number or before and before[unit.path] or 0
 end
 
 --- The attempt that is under way, if the history knows one.
@@ -29,7 +36,7 @@ end
 function M.record_wait(engine, unit, event)
   if not M.open(engine, unit) then return end
   engine:record { type = "attempt_waiting", path = unit.path, cause = event.cause,
-    attempt = number_of(engine, unit), seconds = event.seconds }
+    attempt = M.number_of(engine, unit), seconds = event.seconds }
 end
 
 --- It is to end, and whether it runs is not known: it has to be looked for.
@@ -44,14 +51,14 @@ end
 --- Fabric took it.
 function M.record_acceptance(engine, unit, event)
   engine:record { type = "attempt_submitted", path = unit.path, job_id = event.job_id,
-    attempt = number_of(engine, unit), request_id = event.request_id }
+    attempt = M.number_of(engine, unit), request_id = event.request_id }
 end
 
 --- Fabric has another word for where its run is.
 function M.record_status(engine, unit, event)
   if not M.open(engine, unit) then return end
   engine:record { type = "status_changed", path = unit.path, status = event.status,
-    attempt = number_of(engine, unit) }
+    attempt = M.number_of(engine, unit) }
 end
 
 --- What tells one notebook from all others.
@@ -77,7 +84,7 @@ end
 ---@param err luafabric.Error|nil  where there was no run
 function M.record_end(engine, unit, outcome, err)
   local run = unit.run or {}
-  engine:record { type = "attempt_ended", path = unit.path, attempt = number_of(engine, unit),
+  engine:record { type = "attempt_ended", path = unit.path, attempt = M.number_of(engine, unit),
     outcome = outcome, success = success_of(engine, unit, outcome), job_id = run.job_id,
     request_id = run.request_id or err and err.request_id,
     exit_value = run.exit_value, exit_read = run.details_read, failure_reason = run.failure_reason,

@@ -307,6 +307,10 @@ local function start(self)
     begin_history(self)
     for _, message in ipairs(self.plan.warnings or {}) do self:warn(nil, message) end
   end
+  if self.change then
+    self:record(self.change)
+    self.earlier.state = self.state.previous
+  end
   for index, step in ipairs(self.plan.order) do
     self.main_steps[index] = self.state.steps[step.name]
   end
@@ -361,6 +365,7 @@ Engine.watch_deadline = stopping.watch_deadline
 ---  whose fate is in doubt
 ---@field exclusive boolean|nil     nobody else runs any of its notebooks
 ---@field again boolean|nil         runs what `once` would reuse
+---@field change table|nil          the event that says that its file has changed
 ---@field earlier luafabric.Earlier|nil  what it need not run again
 
 --- An engine for one run of a plan.
@@ -379,7 +384,7 @@ function M.new(given)
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,
     held = {}, looks = {}, all_exits = given.all_exits, earlier = given.earlier,
-    again = given.again,
+    again = given.again, change = given.change,
     open = { main = 0, finally = 0 }, main_steps = {}, orders = {}, exit_values = {},
   }, Engine)
   self.view = view.new(self.state, self.exit_values, function() return self:cut_outcome() end)

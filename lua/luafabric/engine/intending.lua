@@ -1,6 +1,7 @@
 --- What is written down before a unit is submitted: the request as it goes out, and the claim that
 --- keeps other processes from submitting the same notebook meanwhile.
 
+local attempts = require "luafabric.engine.attempts"
 local fingerprint = require "luafabric.workflow.fingerprint"
 local journal = require "luafabric.engine.journal"
 
@@ -35,7 +36,7 @@ end
 ---@return table event
 function M.intend(engine, unit, prepared)
   local run, request = prepared.run, unit.request
-  local number = #engine.state.steps[unit.path].attempts + 1
+  local number = attempts.number_of(engine, unit) + 1
   local body = engine.masks:body(request, prepared.body)
   local event = { type = "attempt_intended", path = unit.path, attempt = number, request = {
     workspace = request.workspace, notebook = request.notebook, workspace_id = run.workspace_id,
@@ -50,7 +51,7 @@ end
 ---@return boolean|nil durable
 ---@return luafabric.Error|nil err  another process has an intent of the same notebook open
 function M.intend_again(engine, unit, prepared)
-  local number = #engine.state.steps[unit.path].attempts
+  local number = attempts.number_of(engine, unit)
   local ticket = engine:record({ type = "attempt_repeated", path = unit.path, attempt = number },
     intent_of(engine, unit, prepared, number, true))
   local durable, err = journal.await(engine, ticket)

@@ -3,6 +3,7 @@
 --- did, at once, and without a free slot. Where the repair is restricted (`only`), what is neither
 --- named nor after something that is ends as it did, too, however that was.
 
+local changing = require "luafabric.engine.changing"
 local fingerprint = require "luafabric.workflow.fingerprint"
 local keeping = require "luafabric.engine.keeping"
 local request_module = require "luafabric.workflow.request"
@@ -14,7 +15,7 @@ local M = {}
 ---@class luafabric.Earlier  what is kept from
 ---@field state luafabric.WorkflowRun
 ---@field run_id string
----@field why "repair"
+---@field why "repair"|"changed"
 ---@field only table<string, boolean>|nil  by path
 ---@field fresh table<string, boolean>     what is known of steps that have ended
 
@@ -28,7 +29,7 @@ end
 
 local function differs(step, old)
   if not old or step.outcome ~= old.outcome then return true end
-  if step.kept then return step.kept.why == "once" end
+  if step.kept then return step.kept.why == "once" and old.kept == nil end
   return not (was_skipped(step) and was_skipped(old))
 end
 
@@ -164,13 +165,33 @@ local function offer_success(engine, unit, old)
   return true
 end
 
+--- In a run whose file has changed: what was under way goes on, and what had ended is kept where
+--- its request is the same, however it had ended.
+local function offer_changed(engine, unit)
+  local old = engine.earlier.state.steps[unit.path]
+  if not old then return false end
+  if changing.is_under_way(old) then
+    engine:record { type = "step_continued", path = unit.path }
+    restoring.restore(engine, unit)
+    return true
+  end
+  if old.phase ~= "ended" or is_affected(engine, unit.step) then return false end
+  if old.outcome == "succeeded" then return offer_success(engine, unit, old) end
+  local source = source_of(engine.earlier, old)
+  if not build(engine, unit) or not is_same(engine, unit, source) then return false end
+  carry(engine, unit.path, old, function(...) units.drop(engine, unit, ...) end)
+  return true
+end
+
 --- Ends a unit without a run, where it need not run again.
 ---@param engine table
 ---@param unit table
 ---@return boolean taken  it has ended, or will in its own task
 function M.offer(engine, unit)
   local earlier, step = engine.earlier, unit.step
-  if not earlier or engine.nodes[step.name].phase == "finally" then return false end
+  if not earlier then return false end
+  if earlier.why == "changed" then return offer_changed(engine, unit) end
+  if engine.nodes[step.name].phase == "finally" then return false end
   if is_affected(engine, step) then return false end
   local old = earlier.state.steps[unit.path]
   local last = old and old.attempts[#old.attempts]

@@ -2,6 +2,7 @@
 --- say which one is its, that there is none, or that it cannot be told. Nothing is sent meanwhile,
 --- and nobody else submits that notebook (client/intents).
 
+local attempts = require "luafabric.engine.attempts"
 local core = require "luafabric.core"
 local doubt_module = require "luafabric.history.doubt"
 local errors = require "luafabric.errors"
@@ -138,15 +139,11 @@ local function conclude(engine, unit, run, doubt)
   end
 end
 
-local function number_of(engine, unit)
-  return #engine.state.steps[unit.path].attempts
-end
-
 --- The run that was found is written down as ours. It is not where another attempt has it already.
 ---@return boolean adopted
 local function adopt(engine, unit, run, doubt, verdict)
   local ok, err = engine:record_safely { type = "attempt_adopted", path = unit.path,
-    job_id = verdict.job_id, attempt = number_of(engine, unit), how = verdict.how }
+    job_id = verdict.job_id, attempt = attempts.number_of(engine, unit), how = verdict.how }
   if not ok and err.store_code ~= "job_taken" then error(err, 0) end
   -- Only now: a run that is over says so at once, and must be the unit's by then.
   if ok then engine.port:adopt(run, verdict.job_id, doubt.sent_at) end
@@ -173,7 +170,8 @@ end
 ---@return luafabric.Error|nil err  of "not_started"
 function M.resolve(engine, unit, run, doubt)
   local settings = engine.port:reconciliation()
-  engine:record { type = "attempt_doubtful", path = unit.path, attempt = number_of(engine, unit),
+  engine:record { type = "attempt_doubtful", path = unit.path,
+    attempt = attempts.number_of(engine, unit),
     message = run.error.message, request_id = run.request_id, accepted = doubt.accepted,
     till = reconcile.settled_at(doubt.sent_by or doubt.at, settings.V, settings.D) }
   doubt.intent:judged()

@@ -84,8 +84,8 @@ local function count_ended(engine, node)
 end
 
 --- The jobs of all attempts are known to be ours: no doubt is about them.
-local function claim_jobs(engine)
-  for _, step in pairs(engine.state.steps) do
+local function claim_jobs(engine, steps)
+  for _, step in pairs(steps) do
     for _, attempt in ipairs(step.attempts) do
       if attempt.job_id then engine.port:claim(attempt.request, attempt.job_id) end
     end
@@ -96,7 +96,8 @@ end
 ---@param engine table
 function M.restore(engine)
   for _, node in pairs(engine.nodes) do count_ended(engine, node) end
-  claim_jobs(engine)
+  claim_jobs(engine, engine.state.steps)
+  if engine.state.previous then claim_jobs(engine, engine.state.previous.steps) end
   for _, list in ipairs { engine.plan.order, engine.plan.finally } do
     for _, step in ipairs(list) do restore_step(engine, engine.nodes[step.name]) end
   end

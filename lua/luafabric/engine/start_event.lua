@@ -3,6 +3,7 @@
 
 local json = require "luafabric.json"
 local reference = require "luafabric.workflow.reference"
+local script = require "luafabric.workflow.script"
 
 local M = {}
 
@@ -53,6 +54,7 @@ function M.of(plan, about)
     inputs = about.inputs or plan.inputs, timeout = plan.timeout, deadline = plan.deadline,
     on_deadline = plan.on_deadline, max_concurrency = plan.max_concurrency,
     submission = about.submission, exclusive = about.exclusive, endpoint = about.endpoint,
+    script = script.of(plan.sources),
     parent = plan.parent, only = plan.only, origin = plan.origin, steps = M.steps(plan) }
 end
 

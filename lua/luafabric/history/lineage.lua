@@ -13,11 +13,10 @@ local M = {}
 ---@field request table|nil  workspace, notebook, their ids and the fingerprint; no body
 
 --- The readers.
----@param step_of fun(state: table, event: table): luafabric.StepState
----@param attempt_of fun(state: table, event: table): luafabric.AttemptState, luafabric.StepState
----@param set_phase fun(state: table, step: table, phase: string)
+---@param fold table  of the history: step_of, attempt_of, set_phase, declare
 ---@return table<string, fun(state: table, event: table)>
-function M.readers(step_of, attempt_of, set_phase)
+function M.readers(fold)
+  local step_of, attempt_of, set_phase = fold.step_of, fold.attempt_of, fold.set_phase
   local readers = {}
 
   -- Its end follows as an event of its own.
@@ -52,6 +51,32 @@ function M.readers(step_of, attempt_of, set_phase)
     end
     attempt.waiting = nil
     attempt.resolved = { by = event.by, at = event.at, job_id = event.job_id }
+  end
+
+  -- Its file has changed: everything is judged anew, by what there was before.
+  function readers.plan_changed(state, event)
+    local before = state.previous and state.previous.steps or {}
+    local steps = {}
+    for path, step in pairs(before) do steps[path] = step end
+    local numbers = state.numbers or {}
+    for path, step in pairs(state.steps) do
+      local last = step.attempts[#step.attempts]
+      if last then numbers[path] = last.number end
+      if step.phase ~= "pending" or not steps[path] then steps[path] = step end
+    end
+    state.previous = { steps = steps }
+    state.numbers, state.script = numbers, event.script
+    state.steps, state.top = {}, {}
+    fold.declare(state, event)
+  end
+
+  -- What was under way then goes on.
+  function readers.step_continued(state, event)
+    local step, before = step_of(state, event), state.previous.steps[event.path]
+    for _, field in ipairs { "attempts", "spent", "job_id", "retry", "notebook", "workspace" } do
+      step[field] = before[field]
+    end
+    set_phase(state, step, "running")
   end
 
   return readers

@@ -46,6 +46,15 @@ function makers.run_started(event)
   return nil, table.concat(parts, "  ")
 end
 
+function makers.plan_changed(event)
+  return nil, ("the workflow's file has changed: %s, judged anew"):format(
+    words.count(#event.steps, "step"))
+end
+
+function quiet.step_continued(event)
+  return event.path, "goes on"
+end
+
 function quiet.items_expanded(event)
   return event.path, words.count(#event.items, "item")
 end

@@ -99,10 +99,12 @@ end
 
 --- A new environment for one file.
 ---@param folder string  the file's, "" or with a / at its end
+---@param sources table<string, string>|nil  gets the texts of the modules beside it
 ---@return table
-function M.new(folder)
+function M.new(folder, sources)
   local base, own, environment = _G, libraries.new(), {}
-  own._G, own.require = environment, neighbours.requirer(folder, environment, view_of)
+  own._G, own.require = environment, neighbours.requirer(folder, environment, view_of,
+    sources or {})
   return setmetatable(environment, {
     __index = function(_, name)
       local value = own[name]

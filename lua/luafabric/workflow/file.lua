@@ -109,7 +109,7 @@ end
 local function load_json(path, text, name)
   local definition, err = require("luafabric.workflow.run_multiple").read(text, name)
   if not definition then return nil, err end
-  definition.path = path
+  definition.path, definition.sources = path, { [name] = text }
   return definition
 end
 
@@ -128,7 +128,8 @@ function M.load(path)
   if source.is_compiled(text) then
     return usage("%s is compiled Lua, which is not run; give its source", path)
   end
-  local chunk, message = source.compile(text, name, environment.new(folder))
+  local sources = { [name] = text }
+  local chunk, message = source.compile(text, name, environment.new(folder, sources))
   if not chunk then return usage("%s", message) end
   local ran, value = pcall(tasks.forbid_waiting, "the workflow file " .. name,
     mistake.placed(chunk))
@@ -137,7 +138,7 @@ function M.load(path)
   local definition
   definition, err = judge_result(value, name, text)
   if not definition then return nil, err end
-  definition.path = path
+  definition.path, definition.sources = path, sources
   if definition.place == caller then
     definition.place = place_of_return(name, text)
     definition.line = tonumber(definition.place:match(":(%d+)$"))

@@ -35,8 +35,9 @@ local LOADING = {} -- in the place of a module that is being loaded
 ---@param folder string      the file's, "" or with a / at its end
 ---@param environment table  the file's
 ---@param view_of fun(fabric: table): table  luafabric as the file has it
+---@param sources table<string, string>  gets the texts of what is loaded, by name of file
 ---@return fun(name: string): any require
-function M.requirer(folder, environment, view_of)
+function M.requirer(folder, environment, view_of, sources)
   local loaded = { ["luafabric.json"] = libraries.json }
 
   local function load_beside(name)
@@ -44,6 +45,7 @@ function M.requirer(folder, environment, view_of)
     if not text then return false end
     local chunk, message = source.compile(text, shown, environment)
     if not chunk then error(message, 0) end
+    sources[shown] = text
     loaded[name] = LOADING
     local module = chunk(name)
     if module == nil then module = true end

@@ -340,7 +340,8 @@ function M.new(state, definition)
   warn_of_never(state)
   local shown, secrets = shown_inputs(state)
   return {
-    name = definition.name, file = definition.file, run_id = state.run_id,
+    name = definition.name, file = definition.file, sources = definition.sources,
+    run_id = state.run_id,
     started_at = state.started_at, inputs = shown, secrets = secrets,
     timeout = definition.timeout, deadline = state.deadline,
     on_deadline = definition.on_deadline or "cancel",
@@ -354,6 +355,7 @@ end
 ---@class luafabric.workflow.Plan
 ---@field name string
 ---@field file string|nil
+---@field sources table<string, string>|nil  texts of its file and of the modules beside it
 ---@field run_id string
 ---@field started_at number
 ---@field inputs { name: string, type: string, value: any, secret: boolean|nil,

@@ -1,10 +1,12 @@
 --- Takes up a run of the store that was cut off: from its events to the plan it was started with,
 --- and the state it was in. Nothing is sent here.
 
+local changing = require "luafabric.engine.changing"
 local errors = require "luafabric.errors"
 local history = require "luafabric.history"
 local kept_inputs = require "luafabric.workflow.kept_inputs"
 local limits = require "luafabric.workflow.limits"
+local script = require "luafabric.workflow.script"
 
 local M = {}
 
@@ -20,7 +22,19 @@ function M.fold(store, run_id)
   if not events then return nil, err end
   local state = history.new()
   for _, event in ipairs(events) do history.apply(state, event) end
-  return state, events[1]
+  local started = events[1]
+  for _, event in ipairs(events) do
+    if event.type == "plan_changed" then started = event end
+  end
+  return state, started
+end
+
+--- Whether the file, and the modules beside it, are what they were.
+local function check_script(state, plan)
+  local name = script.difference(state.script, script.of(plan.sources))
+  if not name then return true end
+  return nil, errors.new { kind = "usage", message = ("%s has changed since run %s began: undo the "
+    .. "change, or add --changed to go on with what it says now"):format(name, state.run_id) }
 end
 
 --- Whether a client talks to the endpoint of a run: its jobs are known there, and nowhere else.
@@ -53,6 +67,14 @@ local function plan_again(definition, options, run_id, key)
   for _, name in ipairs(kept_limits) do plan[name] = state[name] end
   plan, err = limits.override(plan, options)
   if not plan then return nil, err end
+  if options.changed then
+    local change
+    change, err = changing.check(plan, state, key)
+    if not change then return nil, err end
+    return plan, state, change
+  end
+  same, err = check_script(state, plan)
+  if not same then return nil, err end
   same, err = require("luafabric.engine.resume").check(plan, started)
   if not same then return nil, err end
   return plan, state
@@ -65,7 +87,8 @@ end
 ---@param port luafabric.Executor
 ---@param key string  of the store, 16 bytes
 ---@return { plan: luafabric.workflow.Plan, state: luafabric.WorkflowRun,
----  kept: luafabric.StoredRun }|nil taken  kept: the caller's to close
+---  kept: luafabric.StoredRun, change: table|nil }|nil taken  kept: the caller's to close; change:
+---  the event that says that the file has changed
 ---@return luafabric.Error|nil err
 function M.take_up(definition, options, port, key)
   local store = options.store
@@ -75,10 +98,11 @@ function M.take_up(definition, options, port, key)
   local kept
   kept, err = store:open_run(row.run_id)
   if not kept then return nil, err end
-  local plan, state = plan_again(definition, options, row.run_id, key)
+  local plan, state, change = plan_again(definition, options, row.run_id, key)
   local found
-  if plan then found, err = require("luafabric.engine.names").resolve(plan, port, state) end
-  if found then return { plan = plan, state = state, kept = kept } end
+  if plan then found, err = require("luafabric.engine.names").resolve(plan, port, not change
+    and state or nil) end
+  if found then return { plan = plan, state = state, kept = kept, change = change } end
   kept:close()
   return nil, plan and err or state
 end
