@@ -29,7 +29,7 @@ local function new_client()
 end
 
 local function run(trial)
-  local definition = fabric.workflow("trial", function(flow)
+  local definition = fabric.workflow("trial " .. trial, function(flow)
     flow:notebook("only", { workspace = cells.workspace_id(cell), exclusive = true,
       notebook = cells.notebook_id(cell, trial) })
   end)
