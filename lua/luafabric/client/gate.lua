@@ -134,7 +134,7 @@ end
 ---@param client table
 ---@param pass luafabric.Pass
 ---@return boolean|nil ok
----@return luafabric.Error|nil err  it may not within its time, or there is no token; nothing was sent
+---@return luafabric.Error|nil err  it may not within its time, or has no token; nothing was sent
 function M.enter(client, pass)
   local _, loop = tasks.current()
   local host = loop.host
