@@ -103,3 +103,29 @@ it("a run that is cancelled while its steps queue for capacity starts none of th
   assert.equal(2, lab:started())
   assert.equal(0, lab:open_runs())
 end)
+
+describe("a workspace's capacity", function()
+  local executor = require "luafabric.client.executor"
+  local names = require "luafabric.client.names"
+  local worlds = require "spec.client.world"
+
+  it("is one and the same, whatever is known or forgotten of its name", function()
+    local world = worlds.new {}
+    local port = executor.new(world.client())
+    local found = port:capacity("Sales")
+    port.client.ids[names.workspace_key("Sales")] = world.ws
+    assert.equal(found, port:capacity("Sales"))
+    assert.equal(found, port:capacity(world.ws))
+    port.client.ids = {} -- as after a 404
+    assert.equal(found, port:capacity("Sales"))
+    assert.not_equal(found, port:capacity("Finance"))
+  end)
+
+  it("is that of the id with which a run was written down", function()
+    local world = worlds.new {}
+    local port = executor.new(world.client())
+    local found = port:capacity("Sales", world.ws)
+    assert.equal(found, port:capacity(world.ws))
+    assert.equal(found, port:capacity("Sales"))
+  end)
+end)
