@@ -26,6 +26,17 @@ describe("a capacity that is full and refuses at once", function()
     assert.is_true(posts <= 30 + 10, posts .. " submissions")
   end)
 
+  it("is no reason to warn again of what was warned of before", function()
+    local report = run(30, { capacity = 4, capacity_answer = "post" }, { parameters = { n = 5000000000 } })
+    assert.is_true(report:ok())
+    local seen = {}
+    for _, warning in ipairs(report.warnings) do
+      assert.is_nil(seen[warning.path or "the workflow"])
+      seen[warning.path or "the workflow"] = true
+    end
+    assert.is_true(seen["clean[id=1]"])
+  end)
+
   it("takes them in their order, those too that were about to be sent", function()
     local _, lab = run(30, { capacity = 4, capacity_answer = "post" }, nil, 10)
     local last = 0
