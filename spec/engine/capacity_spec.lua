@@ -27,7 +27,8 @@ describe("a capacity that is full and refuses at once", function()
   end)
 
   it("is no reason to warn again of what was warned of before", function()
-    local report = run(30, { capacity = 4, capacity_answer = "post" }, { parameters = { n = 5000000000 } })
+    local report = run(30, { capacity = 4, capacity_answer = "post" },
+      { parameters = { n = 5000000000 } })
     assert.is_true(report:ok())
     local seen = {}
     for _, warning in ipairs(report.warnings) do
