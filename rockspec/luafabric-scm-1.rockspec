@@ -154,6 +154,7 @@ build = {
     ["luafabric.client.shared_capacity"] = "lua/luafabric/client/shared_capacity.lua",
     ["luafabric.client.submission"] = "lua/luafabric/client/submission.lua",
     ["luafabric.client.tag"] = "lua/luafabric/client/tag.lua",
+    ["luafabric.client.tokens"] = "lua/luafabric/client/tokens.lua",
     ["luafabric.client.watcher"] = "lua/luafabric/client/watcher.lua",
     ["luafabric.client.words"] = "lua/luafabric/client/words.lua",
     ["luafabric.clouds"] = "lua/luafabric/clouds.lua",

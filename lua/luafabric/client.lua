@@ -32,6 +32,7 @@ function M.new(options)
   self.attendants = setmetatable({}, { __mode = "k" }) -- loop -> tasks that follow runs
   self.own_hosts = setmetatable({}, { __mode = "k" })
   self.capacities = {} -- by workspace
+  self.capacity_ids = {} -- workspaces' names -> the ids behind their capacities
   self.durations = require("luafabric.policy.durations").new() -- of runs that ended
   self.durations_read = {} -- by notebook: what other processes know of it was read
   return setmetatable(self, Client)

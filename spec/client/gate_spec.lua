@@ -128,6 +128,77 @@ describe("an origin that fails again and again", function()
     assert.equal("succeeded", run.outcome)
     assert.equal(1, #world.asked("submit"))
   end)
+
+  --- So many GETs at once, which all fail.
+  local function fail(world, loop, client, count)
+    local calls = {}
+    for index = 1, count do
+      calls[index] = loop:spawn(function()
+        return client:list_runs { workspace = world.ws, notebook = world.nb }
+      end)
+    end
+    for _, call in ipairs(calls) do call:join() end
+  end
+
+  it("cannot be asked without a token, and that is what is said", function()
+    local world, is_expired, asked = broken(900), false, 0
+    local client = world.client { credential = { name = "mine", token = function()
+      asked = asked + 1
+      assert(asked < 1000, "it asks for ever")
+      if is_expired then return nil, "it has expired" end
+      return "secret-token"
+    end } }
+    world.run(function(loop)
+      fail(world, loop, client, 12)
+      tasks.sleep(60)
+      is_expired, asked = true, 0
+      local run, err = client:submit_notebook { workspace = world.ws, notebook = world.nb }
+      assert.is_nil(run)
+      assert.equal("the credential (mine) gave no token: it has expired", err.message)
+      assert.equal(1, asked)
+    end)
+  end)
+
+  it("is given no submission that waited for the quota while it failed", function()
+    local world
+    world = worlds.new { handle = function(request)
+      if world.is_broken then return { failure = { code = "reset", message = "gone" } } end
+      if request.method == "POST" and #world.asked("submit") == 1 then
+        return { status = 429, headers = { ["Retry-After"] = "55" }, body = "{}" }
+      end
+    end }
+    local client = world.client()
+    world.run(function(loop)
+      local submission = loop:spawn(function()
+        return client:submit_notebook { workspace = world.ws, notebook = world.nb }
+      end)
+      tasks.sleep(1)
+      world.is_broken = true
+      fail(world, loop, client, 12)
+      local _, run, err = submission:join()
+      assert.is_nil(run)
+      assert.equal("network", err.kind)
+      assert.matches("nothing was sent", err.message)
+      assert.equal(1, #world.asked("submit"))
+    end)
+  end)
+end)
+
+describe("a credential that gives no token", function()
+  it("is asked once for a call, where quotas are shared too", function()
+    local world, folder, asked = worlds.new {}, shell.scratch(), 0
+    local client = world.client { credential = { name = "mine", token = function()
+      asked = asked + 1
+      return nil, "it has expired"
+    end } }
+    client.shared = require("luafabric.store.shared").new(folder .. "/runs.db-shared",
+      world.host.wall)
+    local list, err = client:list_workspaces()
+    shell.remove(folder)
+    assert.is_nil(list)
+    assert.equal("the credential (mine) gave no token: it has expired", err.message)
+    assert.equal(1, asked)
+  end)
 end)
 
 describe("calls that fail, and might not if they were repeated", function()

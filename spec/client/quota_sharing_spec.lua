@@ -81,4 +81,99 @@ describe("an identity's quota", function()
     local at = others:ask(other:ticket("submit"), other_host, other_host.now())
     assert.equal(7 + 20, at)
   end)
+
+  describe("in a file that is made anew under way", function()
+    local wall, host
+
+    before_each(function()
+      wall = 1e9
+      host = { now = function() return wall end, wall = function() return wall end }
+    end)
+
+    local function process()
+      local governor = governor_module.new()
+      local shared = shared_module.new(path, host.wall)
+      local quotas = sharing.new(shared, "a topic", governor)
+      local self = { shared = shared, governor = governor, quotas = quotas }
+      function self.send()
+        local ticket = governor:ticket("submit")
+        return quotas:ask(ticket, host, wall) <= wall and ticket
+      end
+      return self
+    end
+
+    --- How many may still go in this minute.
+    local function count_room(one)
+      local count = 0
+      while count < 100 and one.send() do count = count + 1 end
+      return count
+    end
+
+    --- Two that have met the quota, of 40, at the start of a window.
+    local function two_that_know()
+      local one, two = process(), process()
+      for _ = 1, 20 do
+        one.send()
+        two.send()
+      end
+      local ticket = one.send()
+      local till, is_window = one.governor:answered(ticket, { is_limited = true, wait = 60,
+        is_window = true }, wall)
+      one.quotas:limited(ticket, host, till, is_window)
+      two.send()
+      wall = wall + 60
+      return one, two
+    end
+
+    it("is heard again from its beginning", function()
+      local one, two = two_that_know()
+      os.remove(path)
+      one.send()
+      two.send() -- both have noticed
+      wall = wall + 60
+      for _ = 1, 15 do assert.is_truthy(two.send()) end
+      assert.equal(25, count_room(one))
+    end)
+
+    it("is known to who comes then", function()
+      local one = two_that_know()
+      os.remove(path)
+      one.send() -- it has noticed
+      one.send()
+      assert.equal(39, count_room(process()))
+    end)
+
+    it("is not given back for another's request", function()
+      local one, two = two_that_know()
+      local ticket = one.send()
+      os.remove(path)
+      one.send()
+      two.send()
+      wall = wall + 60
+      for _ = 1, 10 do assert.is_truthy(two.send()) end
+      one.governor:withdrawn(ticket)
+      one.quotas:withdrawn(ticket, host)
+      assert.equal(30, count_room(one))
+      assert.is_false(two.send())
+    end)
+  end)
+
+  it("is not given back by who could not tell that it was used", function()
+    local said, is_kept = {}, false -- what was said is undone, and its number is another's
+    local shared = { exclusively = function(_, fn)
+      fn()
+      return is_kept
+    end, known = function() end, heard = function() return {} end, set_known = function() end,
+      say = function(_, _, news)
+        said[#said + 1] = news.kind
+        return 7
+      end }
+    local governor = governor_module.new()
+    local host = { now = function() return 5 end, wall = function() return 1e9 end }
+    local quotas = sharing.new(shared, "a topic", governor)
+    local ticket = governor:ticket("submit")
+    quotas:ask(ticket, host, 5)
+    quotas:withdrawn(ticket, host)
+    assert.same({ "sent" }, said)
+  end)
 end)

@@ -42,15 +42,15 @@ describe("a capacity that processes share", function()
   it("leaves a free place to who waits longer, and to the higher priority", function()
     local one, places = full()
     local two, three = process(), process()
-    two:waits(0, now - 10)
-    three:waits(0, now - 5)
+    two:waits("a run", 0, now - 10)
+    three:waits("a run", 0, now - 5)
     assert.equal(0, two:room() + three:room())
     one:left(places[1], true)
     now = now + 2
     assert.equal(0, three:room())
     assert.equal(0, one:room()) -- a newcomer is the last
     assert.equal(1, two:room())
-    three:waits(1, now)
+    three:waits("a run", 1, now)
     now = now + 2
     three:room()
     assert.equal(0, two:room())
@@ -60,11 +60,50 @@ describe("a capacity that processes share", function()
   it("does not leave it to who has gone without a word", function()
     local one, places = full()
     local two, three = process(), process()
-    two:waits(0, now - 10)
+    two:waits("a run", 0, now - 10)
     two:room()
     one:left(places[1], true)
-    three:waits(0, now)
+    three:waits("a run", 0, now)
     now = now + 31
+    assert.equal(1, three:room())
+  end)
+
+  it("counts all clients of one process, and nobody who has nothing there", function()
+    local shared = shared_module.new(folder .. "/runs.db-shared", function() return now end)
+    local one, two = shared_capacity.new(shared, "a topic"), shared_capacity.new(shared, "a topic")
+    local places = {}
+    for index = 1, 3 do places[index] = one:take() end
+    two:take()
+    two:refused(two:take())
+    assert.equal(4, two.own.limit)
+    local three = process()
+    assert.equal(0, three:room())
+    for _, place in ipairs(places) do one:left(place, true) end
+    now = now + 2
+    assert.equal(3, three:room())
+    shared:exclusively(function()
+      local members = 0
+      for _, row in ipairs(shared:all_known("a topic")) do
+        if row.key ~= "limit" then members = members + 1 end
+      end
+      assert.equal(1, members)
+    end)
+  end)
+
+  it("leaves a free place to the first of all that wait in a process", function()
+    local one, places = full()
+    local two, three = process(), process()
+    two:waits("a run", 0, now - 10)
+    two:waits("another", 0, now - 2)
+    two:room()
+    three:waits("a run", 0, now - 5)
+    one:left(places[1], true)
+    now = now + 2
+    assert.equal(0, three:room())
+    two:waits("a run", nil)
+    now = now + 2
+    two:room()
+    now = now + 2
     assert.equal(1, three:room())
   end)
 

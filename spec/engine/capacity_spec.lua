@@ -26,6 +26,18 @@ describe("a capacity that is full and refuses at once", function()
     assert.is_true(posts <= 30 + 10, posts .. " submissions")
   end)
 
+  it("is no reason to warn again of what was warned of before", function()
+    local report = run(30, { capacity = 4, capacity_answer = "post" },
+      { parameters = { n = 5000000000 } })
+    assert.is_true(report:ok())
+    local seen = {}
+    for _, warning in ipairs(report.warnings) do
+      assert.is_nil(seen[warning.path or "the workflow"])
+      seen[warning.path or "the workflow"] = true
+    end
+    assert.is_true(seen["clean[id=1]"])
+  end)
+
   it("takes them in their order, those too that were about to be sent", function()
     local _, lab = run(30, { capacity = 4, capacity_answer = "post" }, nil, 10)
     local last = 0
@@ -102,4 +114,30 @@ it("a run that is cancelled while its steps queue for capacity starts none of th
   assert.equal("cancelled", report.outcome)
   assert.equal(2, lab:started())
   assert.equal(0, lab:open_runs())
+end)
+
+describe("a workspace's capacity", function()
+  local executor = require "luafabric.client.executor"
+  local names = require "luafabric.client.names"
+  local worlds = require "spec.client.world"
+
+  it("is one and the same, whatever is known or forgotten of its name", function()
+    local world = worlds.new {}
+    local port = executor.new(world.client())
+    local found = port:capacity("Sales")
+    port.client.ids[names.workspace_key("Sales")] = world.ws
+    assert.equal(found, port:capacity("Sales"))
+    assert.equal(found, port:capacity(world.ws))
+    port.client.ids = {} -- as after a 404
+    assert.equal(found, port:capacity("Sales"))
+    assert.not_equal(found, port:capacity("Finance"))
+  end)
+
+  it("is that of the id with which a run was written down", function()
+    local world = worlds.new {}
+    local port = executor.new(world.client())
+    local found = port:capacity("Sales", world.ws)
+    assert.equal(found, port:capacity(world.ws))
+    assert.equal(found, port:capacity("Sales"))
+  end)
 end)

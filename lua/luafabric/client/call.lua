@@ -9,6 +9,7 @@ local origin = require "luafabric.origin"
 local response = require "luafabric.api.response"
 local retry = require "luafabric.policy.retry"
 local tasks = require "luafabric.tasks"
+local tokens = require "luafabric.client.tokens"
 local version = require "luafabric.version"
 
 local M = {}
@@ -27,11 +28,6 @@ function M.host()
   return loop.host
 end
 
-local function bad_token(client)
-  return errors.new { kind = "unauthorized", message = ("the credential (%s) gave a token that is "
-    .. "empty or has a space or line break in it"):format(tostring(client.credential.name)) }
-end
-
 --- The request as it is sent this time: a copy, so that each try is what it was.
 local function complete(client, request, token)
   local sent = { headers = {}, timeout = client.request_timeout or DEFAULT_TIMEOUT,
@@ -43,13 +39,6 @@ local function complete(client, request, token)
   sent.headers["Authorization"] = "Bearer " .. token
   sent.headers["User-Agent"] = USER_AGENT
   return sent
-end
-
---- What a credential of the user's own says may be a text, or nothing.
-local function credential_error(client, err)
-  if errors.is(err) then return err end
-  return errors.new { kind = "unauthorized", message = ("the credential (%s) gave no token: %s")
-    :format(tostring(client.credential.name), tostring(err or "no reason given")) }
 end
 
 --- A server that shows a request's headers in an error page does not get our token into a message.
@@ -76,19 +65,10 @@ function M.pass(client, request, options)
     class = options.class, deadline = options.deadline, on_wait = options.on_wait }
 end
 
---- Asks an origin that has failed: a GET whose answer does not matter.
+--- Asks an origin that has failed: a GET whose answer does not matter, as long as it was sent.
 function gate.probe(client, parts_origin)
   local base = parts_origin .. origin.parse(client.endpoint).path
-  M.once(client, require("luafabric.api.catalog").list_workspaces(base))
-end
-
-local function good_token(client)
-  local token, err = client.credential:token()
-  if not token then return nil, credential_error(client, err) end
-  if type(token) ~= "string" or not token:find("^[\33-\126]+$") then
-    return nil, bad_token(client)
-  end
-  return token
+  return M.once(client, require("luafabric.api.catalog").list_workspaces(base))
 end
 
 --- Sends a request with a token, when the quotas allow it. Raises when the URL is not one of the
@@ -107,7 +87,7 @@ function M.once(client, request, options)
     local ok, err = gate.enter(client, pass)
     if not ok then return nil, err end
   end
-  local token, err = good_token(client)
+  local token, err = tokens.get(client)
   if not token then
     gate.leave(pass)
     return nil, err
@@ -130,7 +110,7 @@ function M.renew(client, token)
   local credential = client.credential
   if type(credential.invalidate) ~= "function" then return false end
   local renewable, err = credential:invalidate(token)
-  return renewable == true, err ~= nil and credential_error(client, err) or nil
+  return renewable == true, err ~= nil and tokens.error(client, err) or nil
 end
 
 --- Sends a safe request; a 401 is answered once with a new token.

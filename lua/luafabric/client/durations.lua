@@ -4,16 +4,18 @@
 
 local M = {}
 
-local TOPIC = "durations of runs"
-local KEPT = 30 -- of a notebook
+local KEPT = require("luafabric.policy.durations").KEPT
 
+local TOPIC = "durations of runs"
+
+-- What is shared may be in part what the client has itself, so the longer list is taken, not both.
 local function read(client, key)
   local shared = client.shared
   if not shared or client.durations_read[key] then return end
   client.durations_read[key] = true
   shared:exclusively(function()
-    local list = shared:known(TOPIC, key)
-    if list then client.durations:seed(key, list) end
+    local list, own = shared:known(TOPIC, key), client.durations:of(key)
+    if list and #list > (own and own.count or 0) then client.durations:seed(key, list) end
   end)
 end
 

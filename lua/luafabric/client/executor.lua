@@ -124,19 +124,32 @@ function Executor:withdraw(prepared)
   submission.withdraw(prepared)
 end
 
+--- The workspace's id, where it is known. What is forgotten of names goes on here: runs have their
+--- places.
+local function capacity_key(client, workspace, workspace_id)
+  if core.is_guid(workspace) then return workspace:lower() end
+  local id = workspace_id or client.ids[names.workspace_key(workspace)]
+    or client.capacity_ids[workspace]
+  client.capacity_ids[workspace] = id
+  return id or workspace
+end
+
 --- The capacity that the runs of a workspace share, as far as it is known.
 ---@param workspace string  name or id
+---@param workspace_id string|nil  where the name's is known
 ---@return luafabric.Capacity
-function Executor:capacity(workspace)
+function Executor:capacity(workspace, workspace_id)
   local client = self.client
-  local key = core.is_guid(workspace) and workspace:lower()
-    or client.ids[names.workspace_key(workspace)] or workspace
-  local found = client.capacities[key]
-  if not found then
-    found = client.shared and require("luafabric.client.shared_capacity").new(client.shared,
-      ("capacity of %s at %s"):format(key, client.endpoint)) or capacity.new()
-    client.capacities[key] = found
-  end
+  local key = capacity_key(client, workspace, workspace_id)
+  local capacities = client.capacities
+  if capacities[key] then return capacities[key] end
+  local topic = ("capacity of %s at %s"):format(key, client.endpoint)
+  local found = capacities[workspace] -- from before its id was known
+  if found and found.topic then found:moves(topic) end
+  found = found or client.shared
+    and require("luafabric.client.shared_capacity").new(client.shared, topic) or capacity.new()
+  capacities[workspace] = nil
+  capacities[key] = found
   return found
 end
 

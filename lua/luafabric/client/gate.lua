@@ -7,6 +7,7 @@ local breaker = require "luafabric.policy.breaker"
 local errors = require "luafabric.errors"
 local governor = require "luafabric.policy.governor"
 local tasks = require "luafabric.tasks"
+local tokens = require "luafabric.client.tokens"
 
 local M = {}
 
@@ -61,17 +62,19 @@ local function breaker_of(host, origin)
   return breakers[origin]
 end
 
---- Shares the quotas with other processes, where the client has a place for it. Nothing is shared
---- while there is no token that says whose they are; the call itself says why.
+--- Shares the quotas with other processes, where the client has a place for it: a token says whose
+--- they are.
 local function share(client, gate)
   local shared = client.shared
-  if not shared or gate.sharing and not gate.sharing.shared.closed then return end
-  local token = client.credential:token()
-  if type(token) ~= "string" or gate.sharing and gate.sharing.shared == shared then return end
+  if not shared or gate.sharing and not gate.sharing.shared.closed then return true end
+  local token, err = tokens.get(client)
+  if not token then return nil, err end
+  if gate.sharing and gate.sharing.shared == shared then return true end -- by another task
   local identity = require("luafabric.client.identity").of(token,
     tostring(client.credential.name))
   gate.sharing = require("luafabric.client.quota_sharing").new(shared,
     ("quotas of %s at %s"):format(identity, client.endpoint), gate.governor)
+  return true
 end
 
 local function too_long()
@@ -104,7 +107,8 @@ local function await_origin(client, pass, host)
       if pass.on_wait and at - now > TOLD then pass.on_wait(at - now, "network") end
       tasks.sleep_until(at)
     else
-      M.probe(client, pass.origin) -- of client/call, which sends it
+      local asked, err = M.probe(client, pass.origin) -- of client/call, which sends it
+      if not asked then return nil, err end
     end
   end
 end
@@ -130,19 +134,23 @@ end
 ---@param client table
 ---@param pass luafabric.Pass
 ---@return boolean|nil ok
----@return luafabric.Error|nil err  it may not within its time; nothing was sent
+---@return luafabric.Error|nil err  it may not within its time, or has no token; nothing was sent
 function M.enter(client, pass)
   local _, loop = tasks.current()
   local host = loop.host
   pass.gate, pass.host = pass.gate or M.of(client), host
-  share(client, pass.gate)
-  local ok, err = await_origin(client, pass, host)
+  local ok, err = share(client, pass.gate)
   if not ok then return nil, err end
   local own = pass.gate.governor
   pass.ticket = pass.ticket
     or own:ticket(pass.class or classes[pass.purpose] or "names", pass.priority)
   local told
   while true do
+    ok, err = await_origin(client, pass, host) -- last: it may have failed during a wait
+    if not ok then
+      own:forget(pass.ticket)
+      return nil, err
+    end
     local now = host.now()
     local at = ask(pass.gate, pass.ticket, host, now)
     if at <= now then break end

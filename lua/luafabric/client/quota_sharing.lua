@@ -27,12 +27,17 @@ end
 local function listen(self, host)
   local now = host.now()
   local offset, governor = host.wall() - now, self.governor
-  local is_new = now > self.heard_at + AWAY or now < self.heard_at
+  local is_other_file = self.file_id ~= self.shared.file_id
+  local is_new = is_other_file or now > self.heard_at + AWAY or now < self.heard_at
+  if is_other_file then
+    self.file_id, self.last_id = self.shared.file_id, 0
+    governor:forget_heard(math.huge)
+  end
   if is_new then
     local known = self.shared:known(self.topic, KNOWN)
     if known then governor:recall(known, offset) end
     governor:forget_heard(now - AWAY)
-    self.lessons = governor:lessons()
+    self.lessons = known and governor:lessons() or 0 -- what nobody knows yet is told
   end
   self.heard_at = now
   for _, row in ipairs(self.shared:heard(self.topic, self.last_id, host.wall() - AWAY)) do
@@ -66,17 +71,20 @@ end
 ---@param now number  its time
 ---@return number at  host time
 function Sharing:ask(ticket, host, now)
-  local at, is_sent = self.governor:ask(ticket, now), false
+  local at, is_sent, id = self.governor:ask(ticket, now), false, nil
   if at > now then return at end -- what others say makes it no earlier
-  self.shared:exclusively(function()
+  local is_said = self.shared:exclusively(function()
     listen(self, host)
     at = self.governor:ask(ticket, now)
     if at > now then return end
     self.governor:sent(ticket, now)
     is_sent = true
-    ticket.entry.id = say(self, host, { kind = "sent", class = ticket.class })
+    id = say(self, host, { kind = "sent", class = ticket.class })
   end)
   if at <= now and not is_sent then self.governor:sent(ticket, now) end
+  -- Only now: what could not be kept was undone, and its id will be another's.
+  if is_said and id then ticket.entry.id, ticket.entry.file_id = id, self.file_id end
+  if not is_said then self.lessons = nil end
   return at
 end
 
@@ -85,6 +93,7 @@ local function tell(self, ticket, host, news)
   news.class, news.of = ticket.class, ticket.entry.id
   self.shared:exclusively(function()
     listen(self, host)
+    if ticket.entry.file_id ~= self.file_id then return end -- nor here
     say(self, host, news)
   end)
 end

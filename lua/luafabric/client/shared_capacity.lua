@@ -20,6 +20,8 @@ local FORGOTTEN = 43200
 M.LOOK_AGAIN = 5 -- seconds
 
 ---@class luafabric.SharedCapacity: luafabric.Capacity
+---@field member string  who we are: a process may have several clients
+---@field waiting table<any, table>  who of ours waits, by whose
 local Capacity = {}
 Capacity.__index = Capacity
 
@@ -28,7 +30,15 @@ Capacity.__index = Capacity
 ---@return luafabric.SharedCapacity
 function M.new(shared, topic)
   return setmetatable({ shared = shared, topic = topic, own = capacity.new(), ahead = 0,
-    heard_at = -math.huge, look_again = M.LOOK_AGAIN }, Capacity)
+    member = owners.new(), waiting = {}, heard_at = -math.huge, look_again = M.LOOK_AGAIN },
+    Capacity)
+end
+
+--- It is known by another name from now on.
+---@param topic string
+function Capacity:moves(topic)
+  self.shared:exclusively(function() self.shared:forget(self.topic, self.member) end)
+  self.topic, self.heard_at = topic, -math.huge
 end
 
 local function is_before(a, b)
@@ -45,7 +55,7 @@ local function hear(self)
     local said = row.body
     if row.key == LIMIT then
       for _, name in ipairs(learnt) do self.own[name] = said[name] end
-    elseif row.key ~= shared.member then
+    elseif row.key ~= self.member then
       if owners.is_gone(row.key) or now > said.seen + FORGOTTEN then
         shared:forget(self.topic, row.key)
       else
@@ -58,13 +68,17 @@ local function hear(self)
 end
 
 local function tell(self)
-  local own, first = self.own, self.first or {}
-  self.shared:set_known(self.topic, self.shared.member, { running = own.running,
-    since = first.since, priority = first.priority, seen = self.shared.now() })
+  local own, first, shared = self.own, self.first, self.shared
+  if own.running == 0 and not first then
+    shared:forget(self.topic, self.member)
+  else
+    shared:set_known(self.topic, self.member, { running = own.running,
+      since = first and first.since, priority = first and first.priority, seen = shared.now() })
+  end
   if own.limit == math.huge then return end
   local known = {}
   for _, name in ipairs(learnt) do known[name] = own[name] end
-  self.shared:set_known(self.topic, LIMIT, known)
+  shared:set_known(self.topic, LIMIT, known)
 end
 
 --- Calls a plain function that changes what is ours, when the others were heard.
@@ -93,11 +107,16 @@ function Capacity:room()
   return together(self, function() return free(self) end)
 end
 
---- Who waits here longest.
+--- Who waits here longest, of those of one engine.
+---@param whose any
 ---@param priority number|nil  nil: nobody waits
 ---@param since number|nil     unix seconds
-function Capacity:waits(priority, since)
-  self.first = priority and { priority = priority, since = since } or nil
+function Capacity:waits(whose, priority, since)
+  self.waiting[whose] = priority and { priority = priority, since = since } or nil
+  self.first = nil
+  for _, one in pairs(self.waiting) do
+    if is_before(one, self.first) then self.first = one end
+  end
 end
 
 function Capacity:take()

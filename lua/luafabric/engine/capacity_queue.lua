@@ -41,8 +41,8 @@ end
 local function tell_first(engine, queue, capacity)
   if not capacity.waits then return end
   local first = queue:peek()
-  if not first then return capacity:waits(nil) end
-  capacity:waits(engine.state.steps[first.path].priority or 0, first.queued_at)
+  if not first then return capacity:waits(engine, nil) end
+  capacity:waits(engine, engine.state.steps[first.path].priority or 0, first.queued_at)
 end
 
 local function hold(engine, unit, capacity)
@@ -58,8 +58,8 @@ local function hold(engine, unit, capacity)
   look_again(engine, capacity)
 end
 
-local function capacity_of(engine, workspace)
-  local capacity = engine.port:capacity(workspace)
+local function capacity_of(engine, workspace, workspace_id)
+  local capacity = engine.port:capacity(workspace, workspace_id)
   capacity.wakes = capacity.wakes or setmetatable({}, weak_keys)
   capacity.wakes[engine.wake] = true
   return capacity
@@ -68,7 +68,8 @@ end
 --- The unit has its place, whether there is room or not.
 ---@param unit table  with its request
 function M.take(engine, unit)
-  unit.capacity = capacity_of(engine, unit.request.workspace)
+  local request = unit.request
+  unit.capacity = capacity_of(engine, request.workspace, request.workspace_id)
   unit.place, unit.told_queued = unit.capacity:take(), nil
 end
 
@@ -107,6 +108,13 @@ function M.admit(engine)
       engine.ready:push(unit, unit.heap_order)
       room = room - 1
     end
+  end
+end
+
+--- The engine's run is over: none of it waits any more.
+function M.close(engine)
+  for capacity in pairs(engine.held) do
+    if capacity.waits then capacity:waits(engine, nil) end
   end
 end
 

@@ -266,6 +266,7 @@ local function tidy(self)
   for task in pairs(self.tasks) do task:cancel() end
   submitting.forget_unsent(self)
   for _, unit in pairs(self.units) do units.let_go(unit) end
+  self:close_queues()
   journal.close(self)
   if self.leave_watcher then self.leave_watcher() end
   if self.let_go then self.let_go() end

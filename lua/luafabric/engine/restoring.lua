@@ -16,8 +16,9 @@ local PAUSES = { 5, 10, 30, 60 }
 --- that is not possible any more, it is never submitted again: what was written down is masked.
 local function request_of(engine, unit, attempt)
   local kept = attempt.request
-  local request = { workspace = kept.workspace, notebook = kept.notebook, timeout = kept.timeout,
-    exclusive = kept.exclusive, priority = engine.state.steps[unit.path].priority }
+  local request = { workspace = kept.workspace, workspace_id = kept.workspace_id,
+    notebook = kept.notebook, timeout = kept.timeout, exclusive = kept.exclusive,
+    priority = engine.state.steps[unit.path].priority }
   if not kept.is_masked then
     request.sealed = { text = kept.body, tag = kept.tag, fingerprint = kept.fingerprint }
     return request

@@ -88,7 +88,7 @@ function M:unqueue(unit)
 end
 
 M.take_capacity, M.leave_capacity = capacity_queue.take, capacity_queue.leave
-M.has_room = capacity_queue.has_room
+M.has_room, M.close_queues = capacity_queue.has_room, capacity_queue.close
 
 --- The next unit that may be submitted, with its place in the capacity.
 local function next_unit(self)

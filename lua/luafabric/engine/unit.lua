@@ -211,7 +211,11 @@ function told.waiting(engine, unit, event)
   if unit.stop then stop_between_sends(engine, unit) end
 end
 
+--- The same is found with each preparation of a request.
 function told.warning(engine, unit, event)
+  unit.warned = unit.warned or {}
+  if unit.warned[event.message] then return end
+  unit.warned[event.message] = true
   engine:warn(unit.path, event.message)
 end
 

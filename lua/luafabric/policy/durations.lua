@@ -3,7 +3,8 @@
 
 local M = {}
 
-local KEPT = 30 -- runs of a notebook, the last ones
+--- So many runs of a notebook are kept, the last ones.
+M.KEPT = 30
 
 ---@class luafabric.Durations
 local Durations = {}
@@ -26,14 +27,15 @@ function Durations:add(key, seconds)
   end
   list[list.next] = seconds
   list.count = math.max(list.count, list.next)
-  list.next = list.next % KEPT + 1
+  list.next = list.next % M.KEPT + 1
   list.shortest = nil
 end
 
---- What is known from before, the oldest first.
+--- What is known from elsewhere, the oldest first, instead of what was known here.
 ---@param key string
 ---@param seconds number[]
 function Durations:seed(key, seconds)
+  self.lists[key] = nil
   for _, value in ipairs(seconds) do self:add(key, value) end
 end
 

@@ -2,7 +2,8 @@
 --- runs, and what was learnt. In a second SQLite file beside the store, never synchronised: to
 --- tell what is sent waits for no disk, so it may stand on the way of every request, and a
 --- machine that goes down may forget it. For the same reason nothing here is worth an error: what
---- cannot be shared is not, for a while. The file may be deleted at any time.
+--- cannot be shared is not, for a while. The file may be deleted at any time: who says something
+--- then notices, and begins a new one.
 
 local core = require "luafabric.core"
 local json = require "luafabric.json"
@@ -10,7 +11,7 @@ local owners = require "luafabric.store.owner"
 
 local M = {}
 
-local VERSION = 1
+local VERSION = 2
 -- Others hold the lock for less than a millisecond, unless they are stopped.
 local BUSY_TIMEOUT = 0.5 -- seconds
 -- After a failure nothing is shared for so long.
@@ -22,18 +23,22 @@ local SAYS_BETWEEN_SWEEPS = 200
 local settings = "pragma journal_mode = truncate; pragma synchronous = off; "
   .. "pragma temp_store = memory"
 
--- said: a log for all who listen to a topic. known: the last word on something.
+-- said: a log for all who listen to a topic. known: the last word on something. file: which file
+-- this is, of all that were made under its name.
 local tables = [[
-drop table if exists said; drop table if exists known;
+drop table if exists said; drop table if exists known; drop table if exists file;
 create table said (id integer primary key autoincrement, topic text not null, member text not null,
   at real not null, body text not null);
 create index said_by_topic on said (topic, id);
 create table known (topic text not null, key text not null, body text not null,
   primary key (topic, key)) without rowid;
+create table file (id text not null);
+insert into file values (hex(randomblob(8)));
 ]]
 
 ---@class luafabric.Shared
 ---@field member string  who we are among those that share
+---@field file_id string|nil  of the file that is open: in another one are other ids
 local Shared = {}
 Shared.__index = Shared
 
@@ -74,6 +79,8 @@ end
 -- A machine that went down may have left half a page: nothing in it is worth a repair.
 local broken = { NOTADB = true, CORRUPT = true }
 
+local DELETED = "READONLY_DBMOVED"
+
 local function remove_broken(path, problem)
   local code = type(problem) == "table" and problem.code
   if code and broken[code:match("^[^_]+")] then os.remove(path) end
@@ -87,6 +94,7 @@ local function connect(self)
     db = open(self.path)
   end
   self.db = db
+  self.file_id = check(db:rows "select id from file")[1].id
 end
 
 --- Runs a plain function while no other process is in one; what it asks and says below is one
@@ -102,7 +110,9 @@ function Shared:exclusively(fn, ...)
     check(self.db:exec "commit")
   end, ...)
   if ok then return true end
-  self.not_before = self.now() + PAUSE
+  -- Where the file was deleted, the next one is made anew.
+  local is_deleted = type(problem) == "table" and problem.code == DELETED
+  if not is_deleted then self.not_before = self.now() + PAUSE end
   if self.db then self.db:close() end -- undoes what was begun
   self.db = nil
   remove_broken(self.path, problem)
