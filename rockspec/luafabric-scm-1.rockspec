@@ -208,6 +208,7 @@ build = {
     ["luafabric.engine.capacity_queue"] = "lua/luafabric/engine/capacity_queue.lua",
     ["luafabric.engine.changing"] = "lua/luafabric/engine/changing.lua",
     ["luafabric.engine.conditions"] = "lua/luafabric/engine/conditions.lua",
+    ["luafabric.engine.continuing"] = "lua/luafabric/engine/continuing.lua",
     ["luafabric.engine.fan_out"] = "lua/luafabric/engine/fan_out.lua",
     ["luafabric.engine.intending"] = "lua/luafabric/engine/intending.lua",
     ["luafabric.engine.journal"] = "lua/luafabric/engine/journal.lua",

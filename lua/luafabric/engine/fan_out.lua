@@ -47,6 +47,7 @@ end
 --- Makes units of items, as many as may run.
 local function feed(engine, node)
   local each = node.each
+  if each.is_early then return end
   while each.next <= #each.items and each.held < each.most and not each.closed do
     local item = each.items[each.next]
     each.next = each.next + 1
@@ -151,6 +152,18 @@ local function open(engine, node, list)
   return node.each
 end
 
+--- Writes down the items of an `each`.
+---@param engine table
+---@param step luafabric.workflow.Step
+---@param list { label: string }[]
+function M.expand(engine, step, list)
+  local told = {}
+  for index, entry in ipairs(list) do
+    told[index] = { path = path_of(step, entry), label = entry.label }
+  end
+  engine:record { type = "items_expanded", path = step.name, items = told }
+end
+
 --- The dependencies of an `each` have ended, and it runs.
 function M.begin(engine, node)
   local step = node.step
@@ -158,11 +171,7 @@ function M.begin(engine, node)
   if not list then
     return engine:end_step(step.name, "rejected", { kind = "rejected", message = message })
   end
-  local told = {}
-  for index, entry in ipairs(list) do
-    told[index] = { path = path_of(step, entry), label = entry.label }
-  end
-  engine:record { type = "items_expanded", path = step.name, items = told }
+  M.expand(engine, step, list)
   keep_items(engine, open(engine, node, list))
   go_on(engine, node, engine.state.steps[step.name])
 end
@@ -182,6 +191,13 @@ local function mark_restored(engine, step, each)
   end
 end
 
+--- Whether some of its items go on although what comes before it is still judged anew, since the
+--- run's file was changed. No other item may begin.
+local function is_early(engine, node)
+  if not engine.state.previous then return false end
+  return node.waiting > 0 or node.phase == "finally" and not engine.in_finally
+end
+
 --- An `each` of a run that is taken up again: its list comes from the same results as before.
 function M.restore(engine, node)
   local step = node.step
@@ -197,7 +213,22 @@ function M.restore(engine, node)
     if is_open then restoring.restore(engine, new_unit(engine, each, item)) end
   end
   if state.phase == "ended" then return end
+  each.is_early = is_early(engine, node)
+  if each.is_early then return end
   keep_items(engine, each)
+  go_on(engine, node, state)
+end
+
+--- An `each` that was early is judged: its other items may begin.
+---@param engine table
+---@param node table
+---@param verdict { runs: boolean, outcome: string|nil, reason: table|nil }
+function M.judged(engine, node, verdict)
+  local state = engine.state.steps[node.step.name]
+  node.each.is_early = nil
+  if state.phase == "ended" then return end
+  if not verdict.runs then return close(engine, node, verdict.outcome, verdict.reason) end
+  keep_items(engine, node.each)
   go_on(engine, node, state)
 end
 

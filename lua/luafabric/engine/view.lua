@@ -53,11 +53,15 @@ end
 function M.new(state, exit_values, cut)
   local view, known = {}, {}
 
-  --- The result of a step.
+  --- The result of a step. Of one that is to be judged anew, since the run's file was changed, it
+  --- is what it was before: only what went on beside that asks for it so early.
   ---@return luafabric.StepResult|nil
   function view.result(name)
-    local step = state.steps[name]
-    if not step or step.phase ~= "ended" then return nil end
+    local step, before = state.steps[name], state.previous and state.previous.steps[name]
+    if not step then return nil end
+    if step.phase ~= "ended" then
+      return before and before.phase == "ended" and result_of(before, {}) or nil
+    end
     known[name] = known[name] or result_of(step, exit_values)
     return known[name]
   end
