@@ -265,7 +265,7 @@ end
 
 --- Nothing of this run lives on in the loop.
 local function tidy(self)
-  self.over = true
+  self.over, self.tidied = true, true
   for task in pairs(self.tasks) do task:cancel() end
   submitting.forget_unsent(self)
   for _, unit in pairs(self.units) do units.let_go(unit) end
@@ -277,7 +277,7 @@ end
 --- The task that runs this may be cancelled, or raise.
 local function guard(self, main)
   local ok, err = main:join()
-  if self.over then return end -- its last words are being written, or were
+  if self.tidied then return end
   tidy(self)
   if not ok and err.kind ~= "cancelled" then error(err, 0) end
 end
