@@ -125,6 +125,140 @@ describe("a run whose workflow has changed", function()
   end)
 end)
 
+describe("what is under way when its workflow has changed", function()
+  local world
+  local function renew()
+    if world then world.store:close() end
+    world = repair_world.new { X = function() return { regions = regions }, "1m" end, Z = "z",
+      Y = function() return "y", "3h" end, Clean = function() return "x", "3h" end }
+  end
+  before_each(function()
+    world = nil
+    renew()
+  end)
+  after_each(function() world.store:close() end)
+
+  local function definition(change)
+    change = change or {}
+    return fabric.workflow("nightly", { timeout = change.timeout }, function(flow)
+      flow:defaults { workspace = "Sales", exclusive = true, retry = { attempts = 1 } }
+      local x = flow:notebook("x", { notebook = "X" })
+      if not change.without_y then
+        flow:notebook("y", { notebook = "Y", after = x })
+      end
+      flow:each("clean", x:exit("regions"), { notebook = "Clean",
+        parameters = function(region) return { region = region } end })
+      flow:notebook("z", { notebook = "Z", after = x })
+    end)
+  end
+
+  --- Takes the run up in a process that ends after so many events.
+  local function resume_dying(change, after)
+    local loop = tasks.new(world.lab.host)
+    local done
+    local task = loop:spawn(function()
+      done = definition(change):run { client = world.lab.client, resume = RUN_ID, changed = true,
+        store = repair_world.dying(world.store, after) }
+    end)
+    pcall(loop.run, loop, task)
+    world.lab.host.close()
+    world.lab.host.advance(60)
+    world.lab.client = fabric.client { credential = "token",
+      host = function() return world.lab.host end }
+    return done ~= nil
+  end
+
+  it("is started once, wherever the first try to go on was cut", function()
+    for after = 1, 14 do
+      renew()
+      leave_at(world, definition(), "attempt_submitted", "clean[jp]")
+      resume_dying(nil, after)
+      local report = assert(resume(world, definition()))
+      assert.is_true(report:ok(), "after " .. after)
+      assert.equal(1, world.lab:started("Sales/Y"), "after " .. after)
+      assert.equal(3, world.lab:started("Sales/Clean"), "after " .. after)
+      assert.equal(1, world.lab:started("Sales/X"), "after " .. after)
+    end
+  end)
+
+  it("is not forgotten by a second change", function()
+    leave_at(world, definition(), "attempt_submitted", "clean[jp]")
+    resume_dying(nil, 1)
+    local report, err = resume(world, definition { without_y = true })
+    assert.is_nil(report)
+    assert.matches("^y is under way in run 7f3a12000000, and is not in ", err.message)
+  end)
+
+  local function jobs_left()
+    local left = 0
+    for _, job in pairs(world.lab.service.jobs.by_id) do
+      if job.status == "InProgress" or job.status == "NotStarted" then left = left + 1 end
+    end
+    return left
+  end
+
+  it("is cancelled when the time is up, and when the run is told to end", function()
+    for _, how in ipairs { "timeout", "cancel" } do
+      renew()
+      local limits = { timeout = how == "timeout" and "2h" or nil }
+      leave_at(world, definition(limits), "attempt_submitted", "clean[jp]")
+      world.lab.host.advance(how == "timeout" and 7400 or 60)
+      local report = assert(resume(world, definition(limits), { changed = true,
+        on_start = how == "cancel" and function(control) control:cancel() end or nil }))
+      local outcome = how == "timeout" and "timed_out" or "cancelled"
+      assert.equal(outcome, report.outcome)
+      assert.equal(outcome, report.steps.y.outcome)
+      assert.equal(outcome, report.steps["clean[eu]"].outcome)
+      assert.equal(0, jobs_left(), how)
+    end
+  end)
+
+  it("goes on although its condition says no now, and no other item begins", function()
+    local function with(most, when)
+      return workflow(function(flow)
+        local x = flow:notebook("x", { notebook = "X" })
+        local never = when and x:outcome():is "failed" or nil
+        flow:notebook("y", { notebook = "Y", after = x, when = never })
+        flow:each("clean", x:exit("regions"), { notebook = "Clean", max_concurrency = most,
+          when = never,
+          parameters = function(region) return { region = region } end })
+      end)
+    end
+    leave_at(world, with(1), "attempt_submitted", "clean[eu]")
+    local report = assert(resume(world, with(1, true)))
+    assert.equal("succeeded", report.steps.y.outcome)
+    assert.equal("succeeded", report.steps["clean[eu]"].outcome)
+    assert.equal("skipped", report.steps["clean[us]"].outcome)
+    assert.equal(3, world.lab:started())
+  end)
+end)
+
+describe("a submission in doubt of a workflow that has changed", function()
+  it("keeps the change from going on until it is settled", function()
+    local world = repair_world.new({ Load = { rows = 3 }, Slow = function() return "x", "1h" end },
+      { faults = { { at = "submit", notebook = "Load", number = 1, fault = "lost_answer" } } })
+    local function definition(day)
+      return workflow(function(flow)
+        flow:notebook("load", { notebook = "Load", parameters = { day = day } })
+        flow:notebook("slow", { notebook = "Slow" })
+      end)
+    end
+    local control
+    assert(world.run(definition "monday", { run_id = RUN_ID, submission = "at_most_once",
+      on_start = function(given) control = given end,
+      on_event = function(event)
+        if event.type == "status_changed" and event.path == "slow" then control:detach() end
+      end }))
+    local report, err = resume(world, definition "tuesday")
+    assert.is_nil(report)
+    assert.equal("load of run 7f3a12000000 may or may not run, and is not sent again beside that. "
+      .. "Settle it with `luafabric resolve 7f3a12000000 load --adopt JOB`, or with --not-started",
+      err.message)
+    assert.equal(1, world.lab:started("Sales/Load"))
+    world.store:close()
+  end)
+end)
+
 describe("a workflow's file that has changed since its run began", function()
   it("is named, and the run goes on with it where that is said", function()
     local world, folder = new_world(), shell.scratch()

@@ -66,8 +66,7 @@ end
 ---@param after integer
 function M.dying(store, after)
   local count = 0
-  return setmetatable({ create_run = function(_, given)
-    local handle = assert(store:create_run(given))
+  local function mortal(handle)
     local append = handle.append
     function handle.append(self, events, intent)
       if count >= after then error("the process has ended", 0) end
@@ -76,7 +75,11 @@ function M.dying(store, after)
     end
     handle.close = nil
     return handle
-  end }, { __index = store })
+  end
+  return setmetatable({
+    create_run = function(_, given) return mortal(assert(store:create_run(given))) end,
+    open_run = function(_, run_id) return mortal(assert(store:open_run(run_id))) end,
+  }, { __index = store })
 end
 
 --- A workflow of the workspace Sales whose steps are tried once.

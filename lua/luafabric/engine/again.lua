@@ -40,7 +40,9 @@ end
 --- Who asked for `at_least_once` bears a second run beside one that may be there. A run that is
 --- known, and was only lost sight of, is none of these.
 local function may_repeat(engine, unit)
-  return engine.submission == "at_least_once" and not unit.run.job_id
+  local attempts_made = engine.state.steps[unit.path].attempts
+  local last = attempts_made[#attempts_made]
+  return engine.submission == "at_least_once" and not (last and last.job_id)
 end
 
 local function is_final(unit)

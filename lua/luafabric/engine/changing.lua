@@ -3,10 +3,15 @@
 --- before it has to be what it was. Everything else is kept or run anew (engine/offering).
 
 local errors = require "luafabric.errors"
+local doubt = require "luafabric.history.doubt"
 local fingerprint = require "luafabric.workflow.fingerprint"
+local lineage = require "luafabric.history.lineage"
+local masks = require "luafabric.engine.masks"
 local request_module = require "luafabric.workflow.request"
 local script = require "luafabric.workflow.script"
 local start_event = require "luafabric.engine.start_event"
+local switch = require "luafabric.workflow.switch"
+local text = require "luafabric.view.text"
 local view_module = require "luafabric.engine.view"
 
 local M = {}
@@ -40,11 +45,17 @@ local function has_same_request(given, branch, old, item, index)
   return request ~= nil and fingerprint.of(given.key, request) == before.fingerprint
 end
 
+--- What is known of an item; its label may hold a secret.
+local function item_of(given, step, label)
+  return given.steps[("%s[%s]"):format(step.name, label)]
+    or given.steps[("%s[%s]"):format(step.name, masks.hidden(given.key, label))]
+end
+
 local function has_same_items(given, step, old)
   local list = request_module.items(step, given.view)
   if not list or not old.items or #list ~= #old.items then return false end
   for index, entry in ipairs(list) do
-    local item = given.state.steps[("%s[%s]"):format(step.name, entry.label)]
+    local item = item_of(given, step, entry.label)
     if not item or not has_same_request(given, step, item, entry.item, index) then return false end
   end
   return true
@@ -59,7 +70,7 @@ end
 local is_same
 
 local function is_same_step(given, step)
-  local old = given.state.steps[step.name]
+  local old = given.steps[step.name]
   if not old or old.phase ~= "ended" or old.kind ~= step.kind then return false end
   for _, before in ipairs(step.after) do
     if not is_same(given, before) then return false end
@@ -83,28 +94,47 @@ end
 local function is_there(given, step, old)
   if not step or (old.parent and step.kind ~= "each" or not old.parent and step.kind ~= old.kind)
     then return false end
+  if step.kind == "switch" then return switch.taken(step, old.branch) ~= nil end
   if not old.parent then return true end
   for _, entry in ipairs(request_module.items(step, given.view) or {}) do
-    if entry.label == old.label then return true end
+    if item_of(given, step, entry.label) == old then return true end
   end
   return false
 end
 
-local function check_step(given, old)
+local function check_under_way(given, old)
   local step = given.plan.by_name[old.parent or old.path]
   if not is_there(given, step, old) then
     return usage("%s is under way in run %s, and is not in %s any more: let it end first (--resume "
-      .. "with the file as it was), or cancel the run", old.path, given.state.run_id,
+      .. "with the file as it was), or cancel the run", old.path, given.run_id,
       given.plan.file or given.plan.name)
   end
   for _, before in ipairs(step.after) do
     if not is_same(given, before) then
       return usage("%s is under way in run %s, and %s, which comes before it, is not what it was: "
         .. "let it end first (--resume with the file as it was), or cancel the run", old.path,
-        given.state.run_id, before.name)
+        given.run_id, before.name)
     end
   end
   return true
+end
+
+--- Nothing is sent beside a submission of which nobody knows whether it runs.
+local function check_step(given, old)
+  if M.is_under_way(old) then return check_under_way(given, old) end
+  if not doubt.of(old) then return true end
+  return usage("%s of run %s may or may not run, and is not sent again beside that. Settle it with "
+    .. "`luafabric resolve %s %s --adopt JOB`, or with --not-started", old.path, given.run_id,
+    given.run_id, text.shell_word(old.path))
+end
+
+-- What was under way before an earlier change, and has not gone on yet, is under way as well.
+local function given_of(plan, state, key)
+  local steps, paths = lineage.merged(state), {}
+  for path in pairs(steps) do paths[#paths + 1] = path end
+  table.sort(paths)
+  return { plan = plan, run_id = state.run_id, key = key, known = {}, steps = steps,
+    paths = paths, view = view_module.new({ steps = steps }, {}, function() return nil end) }
 end
 
 --- Whether a run can go on with another plan, and the event that says that it does.
@@ -126,14 +156,10 @@ function M.check(plan, state, key)
     return usage("run %s was told to end: leave out --changed, and repair it when it has ended",
       state.run_id)
   end
-  local given = { plan = plan, state = state, key = key, known = {},
-    view = view_module.new(state, {}, function() return nil end) }
-  for _, path in ipairs(state.order) do
-    local step = state.steps[path]
-    if M.is_under_way(step) then
-      local ok, err = check_step(given, step)
-      if not ok then return nil, err end
-    end
+  local given = given_of(plan, state, key)
+  for _, path in ipairs(given.paths) do
+    local ok, err = check_step(given, given.steps[path])
+    if not ok then return nil, err end
   end
   return { type = "plan_changed", run_id = state.run_id, workflow = plan.name, file = plan.file,
     script = script.of(plan.sources), steps = start_event.steps(plan) }

@@ -3,6 +3,7 @@
 --- handed in. All that it knows of a run is the fold of the events it recorded (luafabric.history).
 
 local conditions = require "luafabric.engine.conditions"
+local continuing = require "luafabric.engine.continuing"
 local fan_out = require "luafabric.engine.fan_out"
 local heap = require "luafabric.heap"
 local history = require "luafabric.history"
@@ -179,8 +180,10 @@ end
 
 function Engine:judge(node)
   local path = node.step.name
-  if self.state.steps[path].phase ~= "pending" then return end
+  local is_early = node.each and node.each.is_early
+  if self.state.steps[path].phase ~= "pending" and not is_early then return end
   local verdict = conditions.judge(node.step.when, self:considered(node), self.view)
+  if is_early then return fan_out.judged(self, node, verdict) end
   if not verdict.runs then return self:end_step(path, verdict.outcome, verdict.reason) end
   self:record { type = "step_ready", path = path, because = { kind = node.step.when.kind } }
   self:begin_step(node)
@@ -262,7 +265,7 @@ end
 
 --- Nothing of this run lives on in the loop.
 local function tidy(self)
-  self.over = true
+  self.over, self.tidied = true, true
   for task in pairs(self.tasks) do task:cancel() end
   submitting.forget_unsent(self)
   for _, unit in pairs(self.units) do units.let_go(unit) end
@@ -275,7 +278,7 @@ end
 --- The task that runs this may be cancelled, or raise.
 local function guard(self, main)
   local ok, err = main:join()
-  if self.over then return end -- its last words are being written, or were
+  if self.tidied then return end
   tidy(self)
   if not ok and err.kind ~= "cancelled" then error(err, 0) end
 end
@@ -312,6 +315,7 @@ local function start(self)
     self:record(self.change)
     self.earlier.state = self.state.previous
   end
+  if self.state.previous then continuing.record(self) end
   for index, step in ipairs(self.plan.order) do
     self.main_steps[index] = self.state.steps[step.name]
   end

@@ -3,7 +3,6 @@
 --- did, at once, and without a free slot. Where the repair is restricted (`only`), what is neither
 --- named nor after something that is ends as it did, too, however that was.
 
-local changing = require "luafabric.engine.changing"
 local fingerprint = require "luafabric.workflow.fingerprint"
 local keeping = require "luafabric.engine.keeping"
 local request_module = require "luafabric.workflow.request"
@@ -165,16 +164,11 @@ local function offer_success(engine, unit, old)
   return true
 end
 
---- In a run whose file has changed: what was under way goes on, and what had ended is kept where
---- its request is the same, however it had ended.
+--- In a run whose file has changed: what had ended is kept where its request is the same, however
+--- it had ended. What was under way goes on already (engine/continuing).
 local function offer_changed(engine, unit)
   local old = engine.earlier.state.steps[unit.path]
   if not old then return false end
-  if changing.is_under_way(old) then
-    engine:record { type = "step_continued", path = unit.path }
-    restoring.restore(engine, unit)
-    return true
-  end
   if old.phase ~= "ended" or is_affected(engine, unit.step) then return false end
   if old.outcome == "succeeded" then return offer_success(engine, unit, old) end
   local source = source_of(engine.earlier, old)

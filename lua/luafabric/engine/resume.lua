@@ -7,6 +7,7 @@ local fan_out = require "luafabric.engine.fan_out"
 local restoring = require "luafabric.engine.restoring"
 local start_event = require "luafabric.engine.start_event"
 local stopping = require "luafabric.engine.stopping"
+local switch = require "luafabric.workflow.switch"
 
 local M = {}
 
@@ -59,9 +60,7 @@ end
 --- The branch whose fields a step runs with.
 local function branch_of(step, state)
   if step.kind ~= "switch" then return step end
-  local branch = step.branches[state.branch]
-  if branch == nil and state.branch == "default" then branch = step.default end
-  return branch
+  return switch.taken(step, state.branch)
 end
 
 local function restore_step(engine, node)

@@ -49,17 +49,26 @@ end
 ---@param state luafabric.WorkflowRun
 ---@param exit_values table<string, string>  by path: those that the state has masked only
 ---@param cut fun(): string|nil  the outcome of a run that was cut off
----@return table view  result(name), failures(), outcome()
+---@return table view  result(name), forget(name), failures(), outcome()
 function M.new(state, exit_values, cut)
   local view, known = {}, {}
 
-  --- The result of a step.
+  --- The result of a step. Of one that is to be judged anew, since the run's file was changed, it
+  --- is what it was before: only what went on beside that asks for it so early.
   ---@return luafabric.StepResult|nil
   function view.result(name)
-    local step = state.steps[name]
-    if not step or step.phase ~= "ended" then return nil end
+    local step, before = state.steps[name], state.previous and state.previous.steps[name]
+    if not step then return nil end
+    if step.phase ~= "ended" then
+      return before and before.phase == "ended" and result_of(before, exit_values) or nil
+    end
     known[name] = known[name] or result_of(step, exit_values)
     return known[name]
+  end
+
+  --- Its exit value was read again.
+  function view.forget(name)
+    known[name] = nil
   end
 
   --- What failed so far: steps, and items of an `each` instead of the `each` itself.

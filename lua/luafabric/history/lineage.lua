@@ -12,6 +12,32 @@ local M = {}
 ---@field exit_read boolean|nil  its exit value was asked for
 ---@field request table|nil  workspace, notebook, their ids and the fingerprint; no body
 
+local continued_fields = { "attempts", "spent", "job_id", "retry", "notebook", "workspace",
+  "branch", "max_attempts", "ready_at" }
+
+-- Whether something was done for a step that makes it more than what it was before the change. One
+-- that was kept is what it was, until its end is there, too.
+local function has_begun(step)
+  if step.phase == "ended" or #step.attempts > 0 then return true end
+  for _, item in ipairs(step.items or {}) do
+    if #item.attempts > 0 then return true end
+  end
+  return false
+end
+
+--- The steps of a run as they are, and where nothing was done for them since its file was changed,
+--- as they were before.
+---@param state luafabric.WorkflowRun
+---@return table<string, luafabric.StepState> steps  by path
+function M.merged(state)
+  local steps = {}
+  for path, step in pairs(state.previous and state.previous.steps or {}) do steps[path] = step end
+  for path, step in pairs(state.steps) do
+    if not steps[path] or has_begun(step) then steps[path] = step end
+  end
+  return steps
+end
+
 --- The readers.
 ---@param fold table  of the history: step_of, attempt_of, set_phase, declare
 ---@return table<string, fun(state: table, event: table)>
@@ -55,25 +81,21 @@ function M.readers(fold)
 
   -- Its file has changed: everything is judged anew, by what there was before.
   function readers.plan_changed(state, event)
-    local before = state.previous and state.previous.steps or {}
-    local steps = {}
-    for path, step in pairs(before) do steps[path] = step end
     local numbers = state.numbers or {}
     for path, step in pairs(state.steps) do
       local last = step.attempts[#step.attempts]
       if last then numbers[path] = last.number end
-      if step.phase ~= "pending" or not steps[path] then steps[path] = step end
     end
-    state.previous = { steps = steps }
+    state.previous = { steps = M.merged(state) }
     state.numbers, state.script = numbers, event.script
     state.steps, state.top = {}, {}
     fold.declare(state, event)
   end
 
-  -- What was under way then goes on.
+  -- What was under way then goes on; an `each` does whose items do.
   function readers.step_continued(state, event)
     local step, before = step_of(state, event), state.previous.steps[event.path]
-    for _, field in ipairs { "attempts", "spent", "job_id", "retry", "notebook", "workspace" } do
+    for _, field in ipairs(continued_fields) do
       step[field] = before[field]
     end
     set_phase(state, step, "running")

@@ -42,4 +42,14 @@ function M.branch(step, view)
     text and mistake.show(text) or "a table", keys_of(step)), "failed"
 end
 
+--- The branch that a switch took.
+---@param step luafabric.workflow.Step
+---@param key string|nil
+---@return table|false|nil branch  false: nothing runs; nil: there is none of that name
+function M.taken(step, key)
+  if key == nil then return nil end
+  if step.branches[key] == nil and key == "default" then return step.default end
+  return step.branches[key]
+end
+
 return M
