@@ -2,6 +2,7 @@
 --- HTTP, no clock and no database: an executor (client/executor), the loop's time and a store are
 --- handed in. All that it knows of a run is the fold of the events it recorded (luafabric.history).
 
+local capacity_queue = require "luafabric.engine.capacity_queue"
 local conditions = require "luafabric.engine.conditions"
 local fan_out = require "luafabric.engine.fan_out"
 local heap = require "luafabric.heap"
@@ -266,6 +267,7 @@ local function tidy(self)
   for task in pairs(self.tasks) do task:cancel() end
   submitting.forget_unsent(self)
   for _, unit in pairs(self.units) do units.let_go(unit) end
+  capacity_queue.close(self)
   journal.close(self)
   if self.leave_watcher then self.leave_watcher() end
   if self.let_go then self.let_go() end
