@@ -148,10 +148,11 @@ end)
 describe("what a run proves about a capacity whose limit was found", function()
   local capacity_queue = require "luafabric.engine.capacity_queue"
 
-  local function left_with(run)
+  local function left_with(watched)
     local seen
     local capacity = { wakes = {}, left = function(_, _, is_good) seen = is_good end }
-    capacity_queue.leave(nil, { place = {}, capacity = capacity, run = run }, run.outcome)
+    capacity_queue.leave(nil, { place = {}, capacity = capacity, run = watched },
+      watched.outcome)
     return seen
   end
 
