@@ -141,3 +141,65 @@ describe("a workspace's capacity", function()
     assert.equal(found, port:capacity("Sales"))
   end)
 end)
+
+--- Items that fill a capacity of four, left as soon as one of them has to queue.
+local function left_run(lab, definition, options)
+  local control, submitted = nil, 0
+  local given = { client = lab.client, on_start = function(made) control = made end,
+    on_event = function(event)
+      if event.type == "attempt_submitted" then submitted = submitted + 1 end
+      if event.type == "step_waiting" and submitted >= 4 then control:detach() end
+    end }
+  for name, value in pairs(options or {}) do given[name] = value end
+  return assert(definition:run(given))
+end
+
+describe("a run that is left while its steps queue for capacity", function()
+  local lab, definition
+
+  before_each(function()
+    lab = fabric.lab { notebooks = { ["Sales/Clean"] = "20m" },
+      settings = { capacity = 4, capacity_answer = "post" } }
+    definition = fabric.workflow("many", { max_concurrency = 100, timeout = "1d" }, function(flow)
+      flow:each("clean", { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, { workspace = "Sales",
+        notebook = "Clean", parameters = item_parameters })
+    end)
+  end)
+
+  it("keeps no places from the next run of the same client", function()
+    assert.is_true(left_run(lab, definition).detached)
+    lab.host.advance(7200)
+    assert.equal("succeeded", assert(definition:run { client = lab.client }).outcome)
+  end)
+
+  it("is taken up by the same client, and ends", function()
+    local store = assert(require("luafabric.store.sqlite").open(":memory:", { synchronous = true,
+      now = function() return lab:now() end }))
+    local left = left_run(lab, definition, { store = store })
+    local report = assert(definition:run { client = lab.client, store = store,
+      resume = left.run_id })
+    assert.equal("succeeded", report.outcome)
+    assert.equal(12, lab:started())
+  end)
+end)
+
+describe("what a run proves about a capacity whose limit was found", function()
+  local capacity_queue = require "luafabric.engine.capacity_queue"
+
+  local function left_with(watched)
+    local seen
+    local capacity = { wakes = {}, left = function(_, _, is_good) seen = is_good end }
+    capacity_queue.leave(nil, { place = {}, capacity = capacity, run = watched },
+      watched.outcome)
+    return seen
+  end
+
+  it("is that there was room, where Fabric showed its end", function()
+    assert.is_true(left_with { job_id = "j", outcome = "failed", ended = true })
+  end)
+
+  it("is nothing, where it was lost sight of", function()
+    assert.is_false(left_with { job_id = "j", outcome = "unknown" })
+    assert.is_false(left_with { job_id = "j", outcome = "timed_out" })
+  end)
+end)

@@ -210,3 +210,44 @@ describe("a cancel while a submission is in doubt", function()
     assert.equal(0, lab:open_runs())
   end)
 end)
+
+describe("a submission while another one of its notebook is not settled", function()
+  it("is written down together with its end, as what was not sent", function()
+    local lab = lab_of()
+    local units, is_refused = {}, false
+    local given = changed(cut.store_of(lab), function(handle)
+      local append, is_durable, refused = handle.append, handle.is_durable, nil
+      function handle.append(self, events, intent)
+        if intent and not is_refused then
+          is_refused, refused = true, {}
+          return refused
+        end
+        units[#units + 1] = events
+        return append(self, events, intent)
+      end
+      function handle.is_durable(self, ticket)
+        if ticket ~= refused or not refused then return is_durable(self, ticket) end
+        return false, require("luafabric.errors").new { kind = "configuration",
+          store_code = "intent_open", message = "another submission is not settled yet" }
+      end
+    end)
+    local report = assert(ingest:run { client = lab.client, store = given, run_id = RUN_ID })
+    assert.is_true(report:ok())
+    for _, events in ipairs(units) do
+      if events[1].type == "attempt_intended" and events[1].attempt == 1 then
+        assert.equal("attempt_ended", events[2] and events[2].type)
+        assert.equal("not_started", events[2].outcome)
+        return
+      end
+    end
+    error "the refused attempt was not written down"
+  end)
+
+  it("is no reason to wait for who sends again what is in doubt", function()
+    local lab = lab_of(lost())
+    local report = assert(ingest:run { client = lab.client, store = cut.store_of(lab),
+      run_id = RUN_ID, submission = "at_least_once" })
+    assert.is_true(report:ok())
+    assert.equal(2, #report.steps.ingest.attempts)
+  end)
+end)

@@ -108,6 +108,21 @@ describe("a request that was written down", function()
     return fabric.lab(options)
   end
 
+  it("goes by the route that its body was made for", function()
+    local lab = flaky()
+    local definition = flow_of(function(flow)
+      flow:notebook("clean", { notebook = "Clean", parameters = { day = "monday" },
+        retry = { attempts = 2, interval = "1h" } })
+    end)
+    local store = cut_after(lab, definition, "retry_scheduled")
+    local report = assert(cut.resume(lab, definition, store,
+      { client = cut.client_of(lab, { route = "generic" }) }))
+    assert.is_true(report:ok())
+    local attempts = report.steps.clean.attempts
+    assert.same({ "typed", "typed" }, { attempts[1].request.route, attempts[2].request.route })
+    assert.equal(attempts[1].request.body, attempts[2].request.body)
+  end)
+
   it("is sent again with a tag of its own", function()
     local lab = flaky()
     local definition = flow_of(function(flow)

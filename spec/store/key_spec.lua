@@ -38,6 +38,11 @@ describe("the key of a store", function()
     assert.equal("600\n", select(2, shell.run(("stat -c %%a '%s.key'"):format(path))))
   end)
 
+  it("is beside the file, whatever folder the process is in by then", function()
+    local key = key_of(path)
+    assert.equal(key, require("luafabric.store.key").of { path = "runs.db", file = path, db = {} })
+  end)
+
   it("is refused where the file is not one", function()
     local file = assert(io.open(path .. ".key", "w"))
     file:write "short"

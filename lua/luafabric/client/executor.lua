@@ -78,7 +78,7 @@ end
 --- Checks a request and finds what it names; nothing is submitted yet. Where the user gave a
 --- compute whose session has a name, a tag of this one submission goes into it.
 ---@param request table     workspace, notebook, parameters, compute, tag, priority; or sealed =
----                         { text, tag }, the body of an attempt that was written down
+---                         { text, tag, route }, the body of an attempt that was written down
 ---@param patience number   seconds to get it submitted, waits for quota and capacity included
 ---@param listener fun(event: table)
 ---@param alone boolean     it is sent while the notebook has no other open intent
@@ -88,7 +88,8 @@ function Executor:prepare(request, patience, listener, alone)
   local compute, tag = tag_module.add(request.compute, request.tag)
   local ok, spec = pcall(options_module.read_run, { workspace = request.workspace,
     notebook = request.notebook, parameters = request.parameters, compute = compute,
-    submit_timeout = patience }, self.client.route, "step", 0)
+    submit_timeout = patience }, request.sealed and request.sealed.route or self.client.route,
+    "step", 0)
   if not ok then
     return nil, errors.new { kind = "usage", message = (tostring(spec):gsub("^step: ", "")) }
   end
@@ -247,8 +248,9 @@ local function run_of(self, request, job_id, listener)
   if not endpoint then return nil, err end
   client.runs = client.runs + 1
   local run = run_module.new { client = client, number = client.runs, endpoint = endpoint,
-    route = client.route, workspace = request.workspace, notebook = request.notebook,
-    workspace_id = request.workspace_id, notebook_id = request.notebook_id, job_id = job_id }
+    route = request.route or client.route, workspace = request.workspace,
+    notebook = request.notebook, workspace_id = request.workspace_id,
+    notebook_id = request.notebook_id, job_id = job_id }
   run.listener = listener
   return run
 end
@@ -290,22 +292,24 @@ end
 ---@param at number           unix seconds when it may have been sent
 ---@param attempt luafabric.AttemptState
 ---@param listener fun(event: table)
+---@param sent_by number|nil  unix seconds until which it may have been sent, where that is later
 ---@return luafabric.Run|nil run  with the outcome "unknown"
 ---@return table|luafabric.Error doubt  what a reconciliation goes by; or the error
-function Executor:in_doubt(request, at, attempt, listener)
+function Executor:in_doubt(request, at, attempt, listener, sent_by)
   local run, err = run_of(self, request, nil, listener)
   if not run then return nil, err end
   local host = call.host()
   local intent = intents.open(self.client, run)
   intent:sending(at)
-  intent:doubt()
+  intent:doubt(sent_by)
   run.outcome, run.request_id = "unknown", attempt.request_id
   run.error = errors.new { kind = "unknown", request_id = attempt.request_id,
     message = ("the submission of %s at %s was on its way when its process ended"):format(
       words.name(run), core.format_time(at)) }
-  return run, { intent = intent, at = at, sent_at = host.now() - (host.wall() - at),
-    what = "no answer before its process ended", tag = request.tag,
-    request_id = attempt.request_id, accepted = attempt.doubt and attempt.doubt.accepted }
+  return run, { intent = intent, at = at, sent_by = sent_by,
+    sent_at = host.now() - (host.wall() - at), what = "no answer before its process ended",
+    tag = request.tag, request_id = attempt.request_id,
+    accepted = attempt.doubt and attempt.doubt.accepted }
 end
 
 --- The command that shows a run, for messages.

@@ -138,8 +138,9 @@ function Intent:sending(at)
 end
 
 --- Its task goes on; another one may judge it from now on.
-function Intent:doubt()
-  self.till = settled_at(self.client, self.at)
+---@param sent_by number|nil  unix seconds until which it may have been sent; default when it was
+function Intent:doubt(sent_by)
+  self.till = settled_at(self.client, sent_by or self.at)
   wake(self.notebook)
 end
 

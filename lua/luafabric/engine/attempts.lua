@@ -83,13 +83,16 @@ end
 ---@param outcome string
 ---@param err luafabric.Error|nil  where there was no run
 function M.record_end(engine, unit, outcome, err)
-  local run = unit.run or {}
-  engine:record { type = "attempt_ended", path = unit.path, attempt = M.number_of(engine, unit),
+  local run, unclaimed = unit.run or {}, unit.unclaimed
+  unit.unclaimed = nil
+  engine:record({ type = "attempt_ended", path = unit.path, attempt = M.number_of(engine, unit),
     outcome = outcome, success = success_of(engine, unit, outcome), job_id = run.job_id,
     request_id = run.request_id or err and err.request_id,
     exit_value = run.exit_value, exit_read = run.details_read, failure_reason = run.failure_reason,
     error = reasons.error_fields(err or run.error), started_at = run.started_at,
-    ended_at = run.ended_at, links = run.links }
+    ended_at = run.ended_at, links = run.links,
+    unblocks = outcome == "unknown" and engine.submission == "at_least_once" or nil }, nil,
+    unclaimed)
 end
 
 return M

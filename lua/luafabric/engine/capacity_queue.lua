@@ -111,13 +111,6 @@ function M.admit(engine)
   end
 end
 
---- The engine's run is over: none of it waits any more.
-function M.close(engine)
-  for capacity in pairs(engine.held) do
-    if capacity.waits then capacity:waits(engine, nil) end
-  end
-end
-
 --- The unit runs no more, or was not taken.
 ---@param unit table
 ---@param outcome string|nil  of the attempt; nil: there was no run
@@ -129,9 +122,19 @@ function M.leave(_, unit, outcome)
     capacity:refused(place)
   else
     unit.queued_at = nil
-    capacity:left(place, outcome ~= nil and unit.run ~= nil and unit.run.job_id ~= nil)
+    -- A run that was lost sight of is no proof that there was room for it.
+    capacity:left(place, outcome ~= nil and unit.run ~= nil and unit.run.ended == true)
   end
   wake_all(capacity)
+end
+
+--- The engine's run ends here, or is left: what it has of the client's capacities is another's.
+---@param engine table
+function M.close(engine)
+  for _, unit in pairs(engine.units) do M.leave(engine, unit) end
+  for capacity in pairs(engine.held) do
+    if capacity.waits then capacity:waits(engine, nil) end
+  end
 end
 
 return M

@@ -42,8 +42,9 @@ for name, method in pairs(slots) do Engine[name] = method end
 --- Writes an event down and takes it into the state.
 ---@param event table  without `at`
 ---@param intent table|nil  see journal.append
+---@param before table|nil  an event that the state has already: written with this one, or neither
 ---@return any ticket
-function Engine:record(event, intent)
+function Engine:record(event, intent, before)
   event.at = self.host.wall()
   local kept = self.masks:event(event)
   if kept.exit_value ~= event.exit_value then
@@ -51,7 +52,7 @@ function Engine:record(event, intent)
     self:keep_exit_value(event)
   end
   history.apply(self.state, kept)
-  local ticket = journal.append(self, { kept }, intent)
+  local ticket = journal.append(self, before and { before, kept } or { kept }, intent)
   if self.on_event then self:tell(kept) end
   return ticket
 end

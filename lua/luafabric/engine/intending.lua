@@ -11,19 +11,12 @@ local M = {}
 -- is settled and takes its time: who submits before that would be seen as its run.
 local MARGIN = 90 -- seconds, at most; beside short times of V and D no more than they are
 
---- What must be unique of all open intents.
----@param run luafabric.Run
----@return string
-function M.notebook_of(run)
-  return run.workspace_id .. "/" .. run.notebook_id
-end
-
 --- What keeps every process that shares the store from submitting this notebook meanwhile; `again`:
 --- it surely came to nothing before.
 local function intent_of(engine, unit, prepared, number, again)
   local settings, run = engine.port:reconciliation(), prepared.run
   local settled = settings.V + settings.D
-  return { notebook = M.notebook_of(run), path = unit.path,
+  return { notebook = attempts.notebook_key(run), path = unit.path,
     attempt = number, again = again,
     blocks_until = engine.host.wall() + settled + math.min(MARGIN, settled) }
 end
@@ -41,6 +34,7 @@ function M.intend(engine, unit, prepared)
   local event = { type = "attempt_intended", path = unit.path, attempt = number, request = {
     workspace = request.workspace, notebook = request.notebook, workspace_id = run.workspace_id,
     notebook_id = run.notebook_id, timeout = request.timeout, tag = prepared.tag,
+    route = prepared.route,
     exclusive = engine:is_exclusive(unit) or nil, deadline = request.deadline,
     fingerprint = fingerprint.of(engine.masks.key, request), body = body,
     is_masked = body ~= prepared.body or nil } }

@@ -20,7 +20,8 @@ local function request_of(engine, unit, attempt)
     notebook = kept.notebook, timeout = kept.timeout, exclusive = kept.exclusive,
     priority = engine.state.steps[unit.path].priority }
   if not kept.is_masked then
-    request.sealed = { text = kept.body, tag = kept.tag, fingerprint = kept.fingerprint }
+    request.sealed = { text = kept.body, tag = kept.tag, route = kept.route,
+      fingerprint = kept.fingerprint }
     return request
   end
   local built, _, masks = request_module.build(unit.branch, engine.view, unit.item, unit.index)
@@ -59,13 +60,13 @@ end
 local function look_for(engine, unit, attempt)
   local at = attempt.repeated_at or attempt.intended_at
   local listener = units.listener_of(engine, unit)
-  local run, doubt = patiently(engine, unit, function()
-    return engine.port:in_doubt(attempt.request, at, attempt, listener)
-  end)
-  unit.is_restored = nil
   -- Who had the run before may have sent it later than it was written down.
   local rival_until = engine.store.rival_until
-  doubt.sent_by = rival_until and math.max(at, rival_until) or nil
+  local sent_by = rival_until and math.max(at, rival_until) or nil
+  local run, doubt = patiently(engine, unit, function()
+    return engine.port:in_doubt(attempt.request, at, attempt, listener, sent_by)
+  end)
+  unit.is_restored = nil
   submitting.doubtful(engine, unit, { doubt = doubt }, run)
 end
 

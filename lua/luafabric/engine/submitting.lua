@@ -21,12 +21,13 @@ local SUBMIT_PATIENCE = 24 * 3600 -- seconds
 -- Another process may settle its submission sooner than its intent ends.
 local LOOK_AGAIN = 10 -- seconds
 
---- The intent cannot be written down, so nothing is sent. Where another process has one of the same
---- notebook open, ours was refused whole: it is written without the claim, and has come to nothing.
+--- The intent cannot be written down, so nothing is sent. Where another one of the same notebook is
+--- open, ours was refused whole: it is written without the claim, together with its end. Alone it
+--- would be a doubt, for whoever takes the run up, of what surely was not sent.
 local function not_recorded(engine, unit, event, err)
   if err.store_code ~= "intent_open" then error(err, 0) end
   unit.is_recording = nil
-  journal.append(engine, { event })
+  unit.unclaimed = event
   engine:submission_over(unit)
   units.not_started(engine, unit, err)
 end
@@ -104,7 +105,7 @@ local function submit(engine, unit)
     return refused(engine, unit, err)
   end
   if not engine:has_room(unit) then return back_in_queue(engine, unit) end
-  local blocked = journal.blocked_for(engine, intending.notebook_of(prepared.run))
+  local blocked = journal.blocked_for(engine, attempts.notebook_key(prepared.run))
   if blocked then return wait_for_rival(engine, unit, blocked) end
   engine:submission_begun(unit)
   local ticket, event = intending.intend(engine, unit, prepared)

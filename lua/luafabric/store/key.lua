@@ -30,7 +30,7 @@ function M.of(store)
   if store.path == ":memory:" then
     key = M.random()
   else
-    local path = store.path .. ".key"
+    local path = store.file .. ".key"
     local draft = ("%s.%s"):format(path, core.random_hex(6))
     key, message = require("luafabric.sqlite").key_file(path, draft, M.random())
   end

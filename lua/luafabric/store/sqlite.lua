@@ -24,6 +24,7 @@ local MEMORY = ":memory:"
 
 ---@class luafabric.SqliteStore
 ---@field path string        as it was named
+---@field file string        its full name
 ---@field lease number       seconds that a run is held without a renewal
 ---@field now fun(): number  unix seconds
 local Store = {}
@@ -87,17 +88,18 @@ local function connect(sqlite, path, options)
   return nil, err
 end
 
---- The thread opens the file later, when this process may be in another folder.
+--- What lies beside the file, or opens it later, is found by it: this process may be in another
+--- folder by then.
 local function full_name(db)
   for _, row in ipairs(db:rows "pragma database_list" or {}) do
     if row.name == "main" then return row.file end
   end
 end
 
-local function new_writer(sqlite, db, options)
+local function new_writer(sqlite, db, file, options)
   if options.readonly then return nil end
   if options.synchronous then return direct.new(db) end
-  return sqlite.writer(full_name(db), {
+  return sqlite.writer(file, {
     busy_timeout = options.busy_timeout or WRITER_BUSY_TIMEOUT, max_bytes = options.max_bytes })
 end
 
@@ -137,7 +139,9 @@ function M.open(path, options)
   if not ok then return nil, err end
   db, err = connect(sqlite, path, options)
   if not db then return nil, err end
-  return setmetatable({ path = path, db = db, writer = new_writer(sqlite, db, options),
+  local file = full_name(db)
+  return setmetatable({ path = path, file = file, db = db,
+    writer = new_writer(sqlite, db, file, options),
     has_neighbours = not options.readonly and not options.synchronous,
     owner = options.owner or owners.new(), now = options.now or core.wall,
     lease = options.lease or LEASE, settled = 0, refused = {} }, Store)
@@ -170,7 +174,7 @@ end
 function Store:shared()
   if not self.has_neighbours then return nil end
   self.neighbours = self.neighbours
-    or require("luafabric.store.shared").new(full_name(self.db) .. "-shared", self.now)
+    or require("luafabric.store.shared").new(self.file .. "-shared", self.now)
   return self.neighbours
 end
 
@@ -320,16 +324,6 @@ end
 ---@return luafabric.Error|nil err
 function Store:job(job_id)
   local rows, err = self:rows("select * from jobs where job_id = ?1", job_id)
-  return rows and rows[1], err
-end
-
---- The open intent of a notebook whose time is not up.
----@param notebook string
----@return table|nil row  run_id, path, attempt, notebook, at, blocks_until; nil: there is none
----@return luafabric.Error|nil err
-function Store:open_intent(notebook)
-  local rows, err = self:rows([[select * from intents
-    where notebook = ?1 and state = 'open' and blocks_until > ?2]], notebook, self.now())
   return rows and rows[1], err
 end
 

@@ -72,9 +72,10 @@ also.attempt_resolved = also.attempt_submitted
 
 also.attempt_waiting = close_intent
 
--- While it is unknown whether there is a run, the intent blocks its notebook until its time is up.
+-- While it is unknown whether there is a run, the intent blocks its notebook until its time is up;
+-- not where it is sent again all the same.
 function also.attempt_ended(run, event, unit)
-  if event.outcome ~= "unknown" then close_intent(run, event, unit) end
+  if event.outcome ~= "unknown" or event.unblocks then close_intent(run, event, unit) end
   local success = event.success
   if not success then return end
   unit[#unit + 1] = { INSERT_SUCCESS, success.notebook, success.fingerprint, run.run_id,
@@ -166,13 +167,6 @@ function Run:append(events, intent)
   -- Behind the check of the fence: who lost the run is told that, and not what its heir did since.
   if intent then add_intent(self, intent, unit) end
   return self.store:commit(unit)
-end
-
---- Ends an intent without an event, where it was found out that nothing was started.
----@return integer|nil ticket
----@return luafabric.Error|nil err
-function Run:close_intent(path, attempt)
-  return self.store:commit { { CLOSE_INTENT, self.run_id, path, attempt } }
 end
 
 --- What a refusal of this run's units means.
