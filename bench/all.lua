@@ -5,7 +5,8 @@ local machine = require "bench.machine"
 
 local benches = {
   "first_byte", "encoder", "polls", "submissions", "watched_memory",
-  "workflow_plan", "workflow_engine", "manners", "store_commits", "lost_answers",
+  "workflow_plan", "workflow_engine", "manners", "store_commits", "durable_workflow",
+  "cancel_latency", "lost_answers",
 }
 
 local only = arg[1]
