@@ -228,6 +228,7 @@ build = {
     ["luafabric.engine.submitting"] = "lua/luafabric/engine/submitting.lua",
     ["luafabric.engine.timers"] = "lua/luafabric/engine/timers.lua",
     ["luafabric.engine.unit"] = "lua/luafabric/engine/unit.lua",
+    ["luafabric.engine.unmasking"] = "lua/luafabric/engine/unmasking.lua",
     ["luafabric.engine.view"] = "lua/luafabric/engine/view.lua",
     ["luafabric.errors"] = "lua/luafabric/errors.lua",
     ["luafabric.heap"] = "lua/luafabric/heap.lua",

@@ -6,6 +6,7 @@ local errors = require "luafabric.errors"
 local doubt = require "luafabric.history.doubt"
 local fingerprint = require "luafabric.workflow.fingerprint"
 local lineage = require "luafabric.history.lineage"
+local masks = require "luafabric.engine.masks"
 local request_module = require "luafabric.workflow.request"
 local script = require "luafabric.workflow.script"
 local start_event = require "luafabric.engine.start_event"
@@ -44,11 +45,17 @@ local function has_same_request(given, branch, old, item, index)
   return request ~= nil and fingerprint.of(given.key, request) == before.fingerprint
 end
 
+--- What is known of an item; its label may hold a secret.
+local function item_of(given, step, label)
+  return given.steps[("%s[%s]"):format(step.name, label)]
+    or given.steps[("%s[%s]"):format(step.name, masks.hidden(given.key, label))]
+end
+
 local function has_same_items(given, step, old)
   local list = request_module.items(step, given.view)
   if not list or not old.items or #list ~= #old.items then return false end
   for index, entry in ipairs(list) do
-    local item = given.steps[("%s[%s]"):format(step.name, entry.label)]
+    local item = item_of(given, step, entry.label)
     if not item or not has_same_request(given, step, item, entry.item, index) then return false end
   end
   return true
@@ -90,7 +97,7 @@ local function is_there(given, step, old)
   if step.kind == "switch" then return switch.taken(step, old.branch) ~= nil end
   if not old.parent then return true end
   for _, entry in ipairs(request_module.items(step, given.view) or {}) do
-    if entry.label == old.label then return true end
+    if item_of(given, step, entry.label) == old then return true end
   end
   return false
 end

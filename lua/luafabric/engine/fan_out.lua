@@ -2,13 +2,16 @@
 --- may start.
 
 local errors = require "luafabric.errors"
+local changing = require "luafabric.engine.changing"
 local history = require "luafabric.history"
+local masks = require "luafabric.engine.masks"
 local offering = require "luafabric.engine.offering"
 local outcomes = require "luafabric.engine.outcomes"
 local request_module = require "luafabric.workflow.request"
 local restoring = require "luafabric.engine.restoring"
 local tasks = require "luafabric.tasks"
 local units = require "luafabric.engine.unit"
+local unmasking = require "luafabric.engine.unmasking"
 
 local M = {}
 
@@ -47,7 +50,7 @@ end
 --- Makes units of items, as many as may run.
 local function feed(engine, node)
   local each = node.each
-  if each.is_early then return end
+  if each.is_early or each.lacks_list then return end
   while each.next <= #each.items and each.held < each.most and not each.closed do
     local item = each.items[each.next]
     each.next = each.next + 1
@@ -99,6 +102,8 @@ local function close(engine, node, unbegun, reason)
       engine:end_step(item.path, unbegun, reason)
     end
   end
+  local step = engine.state.steps[node.step.name]
+  if step.open == 0 and step.phase ~= "ended" then finish(engine, node) end
 end
 
 local function tolerance_reason(state)
@@ -138,57 +143,15 @@ local function path_of(step, entry)
   return ("%s[%s]"):format(step.name, entry.label)
 end
 
-local function open(engine, node, list)
-  local step, items = node.step, {}
+local function items_of(engine, step, list)
+  local items = {}
   for index, entry in ipairs(list) do
     local path = path_of(step, entry)
     items[index] = { path = path, value = entry.item, index = index,
       priority = priority_of(engine, step, entry.item, index, path) }
   end
   sort_by_priority(items, step)
-  node.each = { node = node, items = items, next = 1, held = 0, carried = 0,
-    own_limit = step.max_concurrency,
-    most = math.min(step.max_concurrency or engine.most, engine.most) }
-  return node.each
-end
-
---- Writes down the items of an `each`.
----@param engine table
----@param step luafabric.workflow.Step
----@param list { label: string }[]
-function M.expand(engine, step, list)
-  local told = {}
-  for index, entry in ipairs(list) do
-    told[index] = { path = path_of(step, entry), label = entry.label }
-  end
-  engine:record { type = "items_expanded", path = step.name, items = told }
-end
-
---- The dependencies of an `each` have ended, and it runs.
-function M.begin(engine, node)
-  local step = node.step
-  local list, message = request_module.items(step, engine.view)
-  if not list then
-    return engine:end_step(step.name, "rejected", { kind = "rejected", message = message })
-  end
-  M.expand(engine, step, list)
-  keep_items(engine, open(engine, node, list))
-  go_on(engine, node, engine.state.steps[step.name])
-end
-
-local function changed_items(step)
-  error(errors.new { kind = "usage", message = ("the items of step %s are not those that the run "
-    .. "had: undo the change of its list, or start a new run"):format(step.name) }, 0)
-end
-
---- Which items have begun before: they are restored, and never fed again.
-local function mark_restored(engine, step, each)
-  if #each.items ~= #engine.state.steps[step.name].items then changed_items(step) end
-  for _, item in ipairs(each.items) do
-    local state = engine.state.steps[item.path]
-    if not state then changed_items(step) end
-    item.is_restored = state.phase == "ended" or #state.attempts > 0 or state.retry ~= nil
-  end
+  return items
 end
 
 --- Whether some of its items go on although what comes before it is still judged anew, since the
@@ -198,25 +161,147 @@ local function is_early(engine, node)
   return node.waiting > 0 or node.phase == "finally" and not engine.in_finally
 end
 
---- An `each` of a run that is taken up again: its list comes from the same results as before.
-function M.restore(engine, node)
+local function open(engine, node, items)
   local step = node.step
-  local state = engine.state.steps[step.name]
+  node.each = { node = node, items = items, next = 1, held = 0, carried = 0,
+    own_limit = step.max_concurrency, is_early = is_early(engine, node),
+    most = math.min(step.max_concurrency or engine.most, engine.most) }
+  return node.each
+end
+
+--- Writes down the items of an `each`.
+---@param engine table
+---@param step luafabric.workflow.Step
+---@param list { label: string }[]
+---@return { label: string, item: any }[] list  without secrets in its labels
+function M.expand(engine, step, list)
+  local shown, told = {}, {}
+  for index, entry in ipairs(list) do
+    local label = engine.masks:parameter(entry.label) or entry.label
+    shown[index] = { label = label, item = entry.item }
+    told[index] = { path = path_of(step, shown[index]), label = label }
+  end
+  engine:record { type = "items_expanded", path = step.name, items = told }
+  return shown
+end
+
+--- The dependencies of an `each` have ended, and it runs.
+function M.begin(engine, node)
+  local step = node.step
   local list, message = request_module.items(step, engine.view)
   if not list then
-    error(("the items of step %s are not to be had: %s"):format(step.name, message), 0)
+    return engine:end_step(step.name, "rejected", { kind = "rejected", message = message })
   end
-  local each = open(engine, node, list)
-  mark_restored(engine, step, each)
+  list = M.expand(engine, step, list)
+  keep_items(engine, open(engine, node, items_of(engine, step, list)))
+  go_on(engine, node, engine.state.steps[step.name])
+end
+
+--- The message for items that are not those of before.
+local function changed_message(step)
+  return ("the items of step %s are not those that the run had: undo the change of its list, or "
+    .. "start a new run"):format(step.name)
+end
+
+--- The list of an `each` that has its items already, with the labels that they have.
+---@return table[]|nil list
+---@return string|nil message  it is not to be had
+---@return boolean|nil is_other  it is not the list of before
+local function list_again(engine, step)
+  local list, message = request_module.items(step, engine.view)
+  if not list then return nil, message end
+  local steps, same = engine.state.steps, {}
+  for index, entry in ipairs(list) do
+    local is_shown = steps[path_of(step, entry)] ~= nil
+    same[index] = { item = entry.item,
+      label = is_shown and entry.label or masks.hidden(engine.masks.key, entry.label) }
+    if not steps[path_of(step, same[index])] then return nil, changed_message(step), true end
+  end
+  if #same == #steps[step.name].items then return same end
+  return nil, changed_message(step), true
+end
+
+--- Which items have begun before: they are restored, and never fed again.
+local function mark_restored(engine, each)
   for _, item in ipairs(each.items) do
-    local is_open = item.is_restored and engine.state.steps[item.path].phase ~= "ended"
-    if is_open then restoring.restore(engine, new_unit(engine, each, item)) end
+    local state = engine.state.steps[item.path]
+    item.is_restored = state.phase == "ended" or #state.attempts > 0 or state.retry ~= nil
   end
-  if state.phase == "ended" then return end
-  each.is_early = is_early(engine, node)
-  if each.is_early then return end
-  keep_items(engine, each)
+end
+
+--- Goes on with the items that have begun; without the list, with those only that may run.
+local function restore_items(engine, each)
+  mark_restored(engine, each)
+  for _, item in ipairs(each.items) do
+    local state, unit = engine.state.steps[item.path], engine.units[item.path]
+    local last = state.attempts[#state.attempts]
+    local goes_on = item.is_restored and state.phase ~= "ended"
+      and (not each.lacks_list or changing.is_under_way(state) and last.state ~= "ended")
+    if unit then
+      unit.item = item.value
+    elseif goes_on then
+      restoring.restore(engine, new_unit(engine, each, item))
+    end
+  end
+end
+
+--- The list is not to be had, and will not be.
+local function reject(engine, node, message)
+  node.each.lacks_list = nil
+  close(engine, node, "rejected", { kind = "rejected", message = message })
+end
+
+local function begin_others(engine, node)
+  local state = engine.state.steps[node.step.name]
+  if state.phase == "ended" or node.each.is_early then return end
+  keep_items(engine, node.each)
   go_on(engine, node, state)
+end
+
+--- Reads what the list is made of again; in a task.
+local function read_list(engine, node)
+  local step, each = node.step, node.each
+  unmasking.read(engine, step)
+  if each.closed or engine.state.steps[step.name].phase == "ended" then return end
+  local list, message = list_again(engine, step)
+  if not list then return reject(engine, node, message) end
+  each.items, each.lacks_list = items_of(engine, step, list), nil
+  restore_items(engine, each)
+  begin_others(engine, node)
+end
+
+local function restore_without_list(engine, node)
+  local items = {}
+  for index, item in ipairs(engine.state.steps[node.step.name].items) do
+    items[index] = { path = item.path, index = index }
+  end
+  local each = open(engine, node, items)
+  each.lacks_list = true
+  restore_items(engine, each)
+end
+
+--- A run that is told to end can end, whatever became of its file.
+local function is_ending(engine)
+  return engine.state.cancelled ~= nil or #engine.orders > 0
+end
+
+--- An `each` of a run that is taken up again: its list comes from the same results as before.
+---@param engine table
+---@param node table
+function M.restore(engine, node)
+  local step = node.step
+  local list, message, is_other = list_again(engine, step)
+  if is_other and not is_ending(engine) then
+    error(errors.new { kind = "usage", message = message }, 0)
+  end
+  if not list then
+    restore_without_list(engine, node)
+    if is_other then return reject(engine, node, message) end
+    engine:spawn(read_list, function(err) reject(engine, node, err.message) end, engine, node)
+    return
+  end
+  restore_items(engine, open(engine, node, items_of(engine, step, list)))
+  begin_others(engine, node)
 end
 
 --- An `each` that was early is judged: its other items may begin.
@@ -228,8 +313,7 @@ function M.judged(engine, node, verdict)
   node.each.is_early = nil
   if state.phase == "ended" then return end
   if not verdict.runs then return close(engine, node, verdict.outcome, verdict.reason) end
-  keep_items(engine, node.each)
-  go_on(engine, node, state)
+  if not node.each.lacks_list then begin_others(engine, node) end
 end
 
 --- A unit of an `each` waits for a slot, or has one. While it pauses before another attempt it

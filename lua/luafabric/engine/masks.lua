@@ -100,8 +100,16 @@ function Masks:event(event)
   return masked
 end
 
+--- What stands for a text that holds a secret; the same one for as long as the key is.
+---@param key string  16 bytes
+---@param text string
+---@return string
+function M.hidden(key, text)
+  return ("%s (%s)"):format(MASK, core.fingerprint(key, text):sub(1, 8))
+end
+
 local function shown(self, text)
-  return ("%s (%s)"):format(MASK, core.fingerprint(self.key, text):sub(1, 8))
+  return M.hidden(self.key, text)
 end
 
 --- What a parameter's value is shown as, where it holds a secret.

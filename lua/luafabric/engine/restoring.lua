@@ -22,11 +22,9 @@ local function request_of(engine, unit, attempt)
     request.sealed = { text = kept.body, tag = kept.tag, fingerprint = kept.fingerprint }
     return request
   end
-  local built = request_module.build(unit.branch, engine.view, unit.item, unit.index)
-  if built then
-    engine.masks:add(built.masks)
-    return built
-  end
+  local built, _, masks = request_module.build(unit.branch, engine.view, unit.item, unit.index)
+  engine.masks:add(built and built.masks or masks)
+  if built then return built end
   request.is_partial = true
   return request
 end

@@ -49,7 +49,7 @@ end
 ---@param state luafabric.WorkflowRun
 ---@param exit_values table<string, string>  by path: those that the state has masked only
 ---@param cut fun(): string|nil  the outcome of a run that was cut off
----@return table view  result(name), failures(), outcome()
+---@return table view  result(name), forget(name), failures(), outcome()
 function M.new(state, exit_values, cut)
   local view, known = {}, {}
 
@@ -60,10 +60,15 @@ function M.new(state, exit_values, cut)
     local step, before = state.steps[name], state.previous and state.previous.steps[name]
     if not step then return nil end
     if step.phase ~= "ended" then
-      return before and before.phase == "ended" and result_of(before, {}) or nil
+      return before and before.phase == "ended" and result_of(before, exit_values) or nil
     end
     known[name] = known[name] or result_of(step, exit_values)
     return known[name]
+  end
+
+  --- Its exit value was read again.
+  function view.forget(name)
+    known[name] = nil
   end
 
   --- What failed so far: steps, and items of an `each` instead of the `each` itself.

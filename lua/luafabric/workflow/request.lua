@@ -47,8 +47,15 @@ local function resolve_now(context, ref, path)
   return value
 end
 
+local function note_secret(context, given)
+  local text = secret.text(given)
+  if context.noted[text] then return end
+  context.noted[text] = true
+  context.masks[#context.masks + 1] = text
+end
+
 local function reveal(context, given)
-  context.masks[#context.masks + 1] = secret.text(given)
+  note_secret(context, given)
   return secret.reveal(given)
 end
 
@@ -205,9 +212,20 @@ local function gather(context)
   return map
 end
 
+--- All secrets are known first: where something is missing beside them, an earlier attempt may have
+--- sent them all the same.
+local function note_secrets(context, given)
+  if secret.is(given) then return note_secret(context, given) end
+  local is_plain = type(given) == "table" and not (handle.is(given) or reference.is(given)
+    or value_module.is(given) or types.is(given))
+  if not is_plain then return end
+  for _, inner in ordered.pairs(given) do note_secrets(context, inner) end
+end
+
 local function parameter_list(context)
   local map, placeholder = gather(context)
   if placeholder then return placeholder end
+  note_secrets(context, map)
   context.from_function = type(context.subject.own_parameters) == "function"
   local list = {}
   for _, name in ipairs(parameters.sorted_names(map)) do
@@ -254,10 +272,11 @@ end
 
 local function new_context(subject, item, index)
   return { subject = subject, step = subject.step or subject, item = item, index = index,
-    masks = {} }
+    masks = {}, noted = {} }
 end
 
 local function build(context)
+  note_secrets(context, context.subject.fields.compute)
   local request = { workspace = text_field(context, "workspace"),
     notebook = text_field(context, "notebook"), parameters = parameter_list(context),
     compute = compute_of(context), masks = context.masks }
