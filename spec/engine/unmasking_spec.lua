@@ -69,6 +69,17 @@ describe("an each over an exit value that holds a secret", function()
     assert.equal("ended", world.store:find(RUN_ID).state)
   end)
 
+  it("is not changed while its items are under way", function()
+    renew()
+    leave_at(world, each_of_masked(), "attempt_submitted", "clean[eu]")
+    local report, err = world.run(each_of_masked(), { resume = RUN_ID, changed = true })
+    assert.is_nil(report)
+    assert.matches("^clean%[eu%] is under way in run 7f3a12000000, and the items of clean are not "
+      .. "to be had: ", err.message)
+    assert.is_true(assert(world.run(each_of_masked(), { resume = RUN_ID })):ok())
+    assert.equal(4, world.lab:started())
+  end)
+
   it("rejects the items that have not begun where the value is not to be had any more", function()
     renew()
     leave_at(world, each_of_masked { most = 1 }, "attempt_submitted", "clean[us]")

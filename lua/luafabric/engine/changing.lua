@@ -102,8 +102,20 @@ local function is_there(given, step, old)
   return false
 end
 
+--- Items are told by their list, which may be made of what is not written down.
+local function check_list(given, step, old)
+  if not step or step.kind ~= "each" or not old.parent then return true end
+  local list, message = request_module.items(step, given.view)
+  if list then return true end
+  return usage("%s is under way in run %s, and the items of %s are not to be had: %s. Let it end "
+    .. "first (--resume with the file as it was), or cancel the run", old.path, given.run_id,
+    step.name, message)
+end
+
 local function check_under_way(given, old)
   local step = given.plan.by_name[old.parent or old.path]
+  local ok, err = check_list(given, step, old)
+  if not ok then return nil, err end
   if not is_there(given, step, old) then
     return usage("%s is under way in run %s, and is not in %s any more: let it end first (--resume "
       .. "with the file as it was), or cancel the run", old.path, given.run_id,
@@ -122,7 +134,7 @@ end
 --- Nothing is sent beside a submission of which nobody knows whether it runs.
 local function check_step(given, old)
   if M.is_under_way(old) then return check_under_way(given, old) end
-  if not doubt.of(old) then return true end
+  if old.retry or not doubt.of(old) then return true end -- at_least_once: it is sent again anyway
   return usage("%s of run %s may or may not run, and is not sent again beside that. Settle it with "
     .. "`luafabric resolve %s %s --adopt JOB`, or with --not-started", old.path, given.run_id,
     given.run_id, text.shell_word(old.path))

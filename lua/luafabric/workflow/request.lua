@@ -47,8 +47,15 @@ local function resolve_now(context, ref, path)
   return value
 end
 
+local function note_secret(context, given)
+  local text = secret.text(given)
+  if context.noted[text] then return end
+  context.noted[text] = true
+  context.masks[#context.masks + 1] = text
+end
+
 local function reveal(context, given)
-  context.masks[#context.masks + 1] = secret.text(given)
+  note_secret(context, given)
   return secret.reveal(given)
 end
 
@@ -208,10 +215,7 @@ end
 --- All secrets are known first: where something is missing beside them, an earlier attempt may have
 --- sent them all the same.
 local function note_secrets(context, given)
-  if secret.is(given) then
-    context.masks[#context.masks + 1] = secret.text(given)
-    return
-  end
+  if secret.is(given) then return note_secret(context, given) end
   local is_plain = type(given) == "table" and not (handle.is(given) or reference.is(given)
     or value_module.is(given) or types.is(given))
   if not is_plain then return end
@@ -268,7 +272,7 @@ end
 
 local function new_context(subject, item, index)
   return { subject = subject, step = subject.step or subject, item = item, index = index,
-    masks = {} }
+    masks = {}, noted = {} }
 end
 
 local function build(context)
