@@ -281,7 +281,7 @@ end
 ---@param listener fun(event: table)
 ---@param sent_by number|nil  unix seconds until which it may have been sent, where that is later
 ---@return luafabric.Run|nil run  with the outcome "unknown"
----@return table|luafabric.Error doubt  what a reconciliation goes by; or the error
+---@return luafabric.SubmissionDoubt|luafabric.Error doubt  or the error
 function Executor:in_doubt(request, at, attempt, listener, sent_by)
   local run, err = run_of(self, request, nil, listener)
   if not run then return nil, err end

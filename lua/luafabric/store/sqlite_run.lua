@@ -142,7 +142,7 @@ local function add_intent(run, intent, unit)
     intent.at or now, intent.blocks_until }
 end
 
----@class luafabric.Intent  an attempt that is about to be submitted
+---@class luafabric.StoredIntent  an attempt that is about to be submitted
 ---@field notebook string       what must be unique: workspace and notebook ids
 ---@field path string
 ---@field attempt integer
@@ -154,7 +154,7 @@ end
 --- Takes events, in order, as one unit. `intent` opens one in the same unit: where the notebook has
 --- an open intent already, nothing of the unit is written, and `is_durable` says so.
 ---@param events table[]
----@param intent luafabric.Intent|nil
+---@param intent luafabric.StoredIntent|nil
 ---@return integer|nil ticket
 ---@return luafabric.Error|nil err  nothing is written any more: a full disk, a failed fsync …
 function Run:append(events, intent)
