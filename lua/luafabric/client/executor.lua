@@ -274,6 +274,17 @@ function Executor:attach(request, job_id, listener)
   return run
 end
 
+---@class luafabric.SubmissionDoubt  what a reconciliation goes by
+---@field intent luafabric.Intent
+---@field at number                unix seconds when it was sent, or written down
+---@field sent_at number           … in host time
+---@field sent_by number|nil       unix seconds until which it may have been sent, where that is
+---   later
+---@field what string              what came instead of an answer
+---@field tag string|nil
+---@field request_id string|nil
+---@field accepted boolean|nil     there is a run: the answer was a 202
+
 --- A submission that was on its way when its process ended.
 ---@param request table       of the history
 ---@param at number           unix seconds when it may have been sent

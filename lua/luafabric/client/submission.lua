@@ -56,17 +56,6 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field yields_capacity boolean|nil  a full capacity ends it: somebody else queues for it
 --- @field is_in boolean|nil         it has passed the gate for the next try
 
---- @class luafabric.SubmissionDoubt  what a reconciliation goes by
---- @field intent luafabric.Intent
---- @field at number                unix seconds when it was sent, or written down
---- @field sent_at number           … in host time
---- @field sent_by number|nil       unix seconds until which it may have been sent, where that is
----   later
---- @field what string              what came instead of an answer
---- @field tag string|nil
---- @field request_id string|nil
---- @field accepted boolean|nil     there is a run: the answer was a 202
-
 local function about(self, event)
   local run = self.run
   event.workspace_id, event.notebook_id = run.workspace_id, run.notebook_id
