@@ -250,4 +250,19 @@ describe("a submission while another one of its notebook is not settled", functi
     assert.is_true(report:ok())
     assert.equal(2, #report.steps.ingest.attempts)
   end)
+
+  it("is tried once, and then waits, where that one is of its own process", function()
+    local lab = lab_of(lost())
+    local twice = fabric.workflow("nightly", function(flow)
+      flow:notebook("first", { notebook = "Ingest", workspace = "Sales" })
+      flow:notebook("second", { notebook = "Ingest", workspace = "Sales" })
+    end)
+    local report = assert(twice:run { client = lab.client, store = cut.store_of(lab),
+      run_id = RUN_ID, submission = "at_most_once" })
+    local first, second = report.steps.first, report.steps.second
+    if first.outcome == "succeeded" then first, second = second, first end
+    assert.equal("unknown", first.outcome)
+    assert.equal("succeeded", second.outcome)
+    assert.is_true(#second.attempts <= 2, #second.attempts .. " attempts")
+  end)
 end)

@@ -19,6 +19,25 @@ describe("store.owner", function()
     assert.is_true(owner.is_gone(pid .. (rest:gsub("^/%d+", "/1"))))
   end)
 
+  it("is never surely gone when it is of another container that began with this one", function()
+    local open = io.open
+    finally(function() rawset(io, "open", open) end)
+    local function of_hostname(name)
+      rawset(io, "open", function(path, mode)
+        if path ~= "/proc/sys/kernel/hostname" then return open(path, mode) end
+        local file = io.tmpfile()
+        file:write(name .. "\n")
+        file:seek("set")
+        return file
+      end)
+    end
+    of_hostname "pod-1"
+    local gone = owner.new():gsub("^%d+", ("%d"):format(2 ^ 22 + 1))
+    assert.is_true(owner.is_gone(gone))
+    of_hostname "pod-2"
+    assert.is_false(owner.is_gone(gone))
+  end)
+
   it("is never surely gone when it is of another machine, or unknown", function()
     local pid, began, boot, rest = owner.new():match("^(%d+)/(%d+)/([^/]+)/(.*)$")
     local gone = ("%d"):format(2 ^ 22 + 1)

@@ -287,6 +287,17 @@ function Executor:attach(request, job_id, listener)
   return run
 end
 
+---@class luafabric.SubmissionDoubt  what a reconciliation goes by
+---@field intent luafabric.Intent
+---@field at number                unix seconds when it was sent, or written down
+---@field sent_at number           … in host time
+---@field sent_by number|nil       unix seconds until which it may have been sent, where that is
+---   later
+---@field what string              what came instead of an answer
+---@field tag string|nil
+---@field request_id string|nil
+---@field accepted boolean|nil     there is a run: the answer was a 202
+
 --- A submission that was on its way when its process ended.
 ---@param request table       of the history
 ---@param at number           unix seconds when it may have been sent
@@ -294,7 +305,7 @@ end
 ---@param listener fun(event: table)
 ---@param sent_by number|nil  unix seconds until which it may have been sent, where that is later
 ---@return luafabric.Run|nil run  with the outcome "unknown"
----@return table|luafabric.Error doubt  what a reconciliation goes by; or the error
+---@return luafabric.SubmissionDoubt|luafabric.Error doubt  or the error
 function Executor:in_doubt(request, at, attempt, listener, sent_by)
   local run, err = run_of(self, request, nil, listener)
   if not run then return nil, err end

@@ -15,6 +15,8 @@ local MOST_CLAIMED = 10000
 local LOOK_AGAIN = 5 -- seconds
 
 ---@class luafabric.Intent
+---@field client table
+---@field notebook table     what is known of its notebook
 ---@field at number          unix seconds when it was sent
 ---@field till number|nil    in doubt: unix seconds when it blocks the notebook no longer
 ---@field task table         whose end without an answer leaves a doubt

@@ -33,7 +33,12 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field route "typed"|"generic"
 --- @field body string|nil
 --- @field deadline number      host time; nothing is sent after it
+--- @field submit_timeout number  seconds until the deadline, as they were given
 --- @field attempt integer
+--- @field sent_wall number|nil     unix seconds of the last send
+--- @field sent_at number|nil       … in host time
+--- @field token string|nil         of the last send
+--- @field unsent integer|nil       how many failures before the send in a row
 --- @field first_unsent number|nil  host time of the first failure before the send
 --- @field limited integer|nil      how many 429 and 430 in a row
 --- @field renewed boolean|nil      a 401 was answered with a new token
@@ -45,7 +50,7 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field not_after nil|fun(): number  host time after which it must not be sent
 --- @field lease_is_short boolean|nil  that came before the deadline
 --- @field waited boolean|nil       it was told that nothing was started
---- @field doubt table|nil          the outcome is `unknown`: what can be told of it
+--- @field doubt luafabric.SubmissionDoubt|nil  the outcome is `unknown`: what can be told of it
 --- @field pass luafabric.Pass|nil   through the gate of the quotas, over all tries
 --- @field priority number|nil      among submissions that wait for the quota
 --- @field yields_capacity boolean|nil  a full capacity ends it: somebody else queues for it

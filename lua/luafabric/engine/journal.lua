@@ -115,10 +115,11 @@ end
 --- Seconds until no other process has this notebook's intent open, as far as it is known; nil where
 --- none has.
 ---@param notebook string
+---@param or_own boolean|nil  nor this one: known to be there, and not about to be closed
 ---@return number|nil
-function M.blocked_for(engine, notebook)
+function M.blocked_for(engine, notebook, or_own)
   if not engine.store.rival_intent then return nil end
-  local rival, err = engine.store:rival_intent(notebook)
+  local rival, err = engine.store:rival_intent(notebook, or_own)
   if err then error(err, 0) end
   return rival and math.max(0, rival.blocks_until - engine.host.wall())
 end

@@ -8,6 +8,7 @@ local doubt_module = require "luafabric.history.doubt"
 local errors = require "luafabric.errors"
 local journal = require "luafabric.engine.journal"
 local reconcile = require "luafabric.policy.reconcile"
+local shell = require "luafabric.shell"
 
 local M = {}
 
@@ -16,11 +17,6 @@ local LEAST_WAIT = 0.01 -- seconds
 local MOST_NAMED = 5 -- candidates in a message
 
 -- ---- what people are told ----
-
-local function shell_word(text)
-  if text:find("^[%w_./:@%%+=,-]+$") then return text end
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 local function count_of(candidates)
   local names = {}
@@ -51,7 +47,7 @@ end
 local function advice_of(engine, unit, verdict)
   local likely = verdict.tagged[1] or #verdict.candidates == 1 and verdict.candidates[1] or "JOB"
   local settle = ("Settle it with `luafabric resolve %s %s --adopt %s`, or with --not-started")
-    :format(engine.state.run_id, shell_word(unit.path), likely)
+    :format(engine.state.run_id, shell.word(unit.path), likely)
   if engine:is_exclusive(unit) then return settle end
   return settle .. ". With exclusive = true, where nobody else runs this notebook, a single run "
     .. "would have been taken for it"

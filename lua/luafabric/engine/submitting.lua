@@ -27,7 +27,7 @@ local LOOK_AGAIN = 10 -- seconds
 local function not_recorded(engine, unit, event, err)
   if err.store_code ~= "intent_open" then error(err, 0) end
   unit.is_recording = nil
-  unit.unclaimed = event
+  unit.unclaimed, unit.was_blocked = event, true
   engine:submission_over(unit)
   units.not_started(engine, unit, err)
 end
@@ -105,7 +105,8 @@ local function submit(engine, unit)
     return refused(engine, unit, err)
   end
   if not engine:has_room(unit) then return back_in_queue(engine, unit) end
-  local blocked = journal.blocked_for(engine, attempts.notebook_key(prepared.run))
+  local blocked = journal.blocked_for(engine, attempts.notebook_key(prepared.run),
+    unit.was_blocked)
   if blocked then return wait_for_rival(engine, unit, blocked) end
   engine:submission_begun(unit)
   local ticket, event = intending.intend(engine, unit, prepared)
@@ -115,7 +116,7 @@ local function submit(engine, unit)
     units.withdraw(engine, unit)
     return not_recorded(engine, unit, event, problem)
   end
-  unit.is_recording = nil
+  unit.is_recording, unit.was_blocked = nil, nil
   if unit.stop then
     units.withdraw(engine, unit)
     return units.stop_unsubmitted(engine, unit)

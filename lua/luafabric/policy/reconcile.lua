@@ -140,7 +140,8 @@ end
 ---@field verdict "wait"|"adopt"|"not_started"|"unknown"
 ---@field till number|nil         of "wait": unix seconds of the next look
 ---@field job_id string|nil       of "adopt"
----@field how "exclusive"|"tag"|"request_id"|nil  of "adopt"
+---@field how string|nil          of "adopt": exclusive, tag, request_id, or who said it
+---@field by string|nil           who settled it, where nothing was looked for
 ---@field candidates string[]|nil  of "unknown": ids of the runs that may be it
 ---@field tagged string[]|nil      of "unknown": those of them that carry the tag
 

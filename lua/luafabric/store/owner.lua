@@ -1,6 +1,6 @@
 --- Who owns a run: a text that names a process for good, and whether that process is surely gone.
 --- A process number comes again after a while, so its start is in the text too, and with them the
---- machine's start and that of its first process, which tells containers apart.
+--- machine's start, its name and the start of its first process, which tell containers apart.
 
 local core = require "luafabric.core"
 
@@ -27,13 +27,22 @@ local function started(pid)
   end
 end
 
-local function machine()
-  local boot = read("/proc/sys/kernel/random/boot_id")
-  return (boot and boot:match("^%S+") or "?") .. "/" .. (started(1) or "?")
+--- What the kernel says of itself, in one word.
+local function kernel_word(name)
+  local text = read("/proc/sys/kernel/" .. name)
+  local word = text and text:match("^%S+")
+  return word and word:gsub("[^%w._-]", "_") or "?"
 end
 
---- This process, as "pid/start/machine's start/first process's start/a random part": two owners in
---- one process are two.
+--- Containers have the machine's start in common, and those that began at once that of their first
+--- process, too; each has a name of its own.
+local function machine()
+  return ("%s@%s/%s"):format(kernel_word "random/boot_id", kernel_word "hostname",
+    started(1) or "?")
+end
+
+--- This process, as "pid/start/machine's start@name/first process's start/a random part": two
+--- owners in one process are two.
 ---@return string owner
 function M.new()
   local pid = ("%d"):format(core.pid())

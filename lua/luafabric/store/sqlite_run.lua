@@ -27,7 +27,8 @@ local EXPIRE_INTENT = [[update intents set state = 'closed'
 local OPEN_INTENT = [[insert into intents (run_id, path, attempt, notebook, at, blocks_until, state)
   values (?1, ?2, ?3, ?4, ?5, ?6, 'open')]]
 local RIVAL_INTENT = [[select intents.* from intents join runs using (run_id)
-  where notebook = ?1 and intents.state = 'open' and blocks_until > ?2 and owner is not ?3]]
+  where notebook = ?1 and intents.state = 'open' and blocks_until > ?2
+    and (?3 is null or owner is not ?3)]]
 -- A repeated one: the same attempt, whose answer said that nothing was started.
 local FORGET_INTENT = "delete from intents where run_id = ?1 and path = ?2 and attempt = ?3"
 
@@ -142,7 +143,7 @@ local function add_intent(run, intent, unit)
     intent.at or now, intent.blocks_until }
 end
 
----@class luafabric.Intent  an attempt that is about to be submitted
+---@class luafabric.StoredIntent  an attempt that is about to be submitted
 ---@field notebook string       what must be unique: workspace and notebook ids
 ---@field path string
 ---@field attempt integer
@@ -154,7 +155,7 @@ end
 --- Takes events, in order, as one unit. `intent` opens one in the same unit: where the notebook has
 --- an open intent already, nothing of the unit is written, and `is_durable` says so.
 ---@param events table[]
----@param intent luafabric.Intent|nil
+---@param intent luafabric.StoredIntent|nil
 ---@return integer|nil ticket
 ---@return luafabric.Error|nil err  nothing is written any more: a full disk, a failed fsync …
 function Run:append(events, intent)
@@ -244,10 +245,12 @@ end
 
 --- The open intent that another owner has of a notebook.
 ---@param notebook string
+---@param or_own boolean|nil  or this one
 ---@return table|nil row  with blocks_until; nil without an error: there is none
 ---@return luafabric.Error|nil err
-function Run:rival_intent(notebook)
-  local rows, err = self.store:rows(RIVAL_INTENT, notebook, self.store.now(), self.store.owner)
+function Run:rival_intent(notebook, or_own)
+  local rows, err = self.store:rows(RIVAL_INTENT, notebook, self.store.now(),
+    or_own and json.null or self.store.owner)
   return rows and rows[1], err
 end
 

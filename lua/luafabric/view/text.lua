@@ -1,6 +1,8 @@
 --- Texts for a terminal: how many columns they take, cut and padded by that, and without anything
 --- that could command the terminal. Pure.
 
+local shell = require "luafabric.shell"
+
 local M = {}
 
 -- Combining marks and what is not seen at all (Unicode's general categories Mn, Me, Cf), as far
@@ -106,14 +108,7 @@ function M.clean(text)
   return (M.harmless(text):gsub("[\n\t]", " "))
 end
 
---- A text as one word of a shell's command line.
----@param text any
----@return string
-function M.shell_word(text)
-  text = tostring(text)
-  if text:find("^[%w_./:@%%+=,-]+$") then return text end
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+M.shell_word = shell.word
 
 --- The beginning of a text, without a broken character at the cut.
 ---@param text string
