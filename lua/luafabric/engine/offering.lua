@@ -4,6 +4,7 @@
 --- named nor after something that is ends as it did, too, however that was.
 
 local changing = require "luafabric.engine.changing"
+local doubt_module = require "luafabric.history.doubt"
 local fingerprint = require "luafabric.workflow.fingerprint"
 local keeping = require "luafabric.engine.keeping"
 local request_module = require "luafabric.workflow.request"
@@ -29,7 +30,7 @@ end
 
 local function differs(step, old)
   if not old or step.outcome ~= old.outcome then return true end
-  if step.kept then return step.kept.why == "once" and old.kept == nil end
+  if step.kept then return step.kept.why == "once" and step.kept.job_id ~= old.job_id end
   return not (was_skipped(step) and was_skipped(old))
 end
 
@@ -165,6 +166,19 @@ local function offer_success(engine, unit, old)
   return true
 end
 
+--- A run whose end was not seen is watched to it, before anything is sent beside it. It is this
+--- one's where the same is asked for, and nothing has changed before it.
+local function attach_loose(engine, unit, old)
+  local job_id, attempt = doubt_module.loose_job(old)
+  if not job_id then return false end
+  local is_ours = engine.nodes[unit.step.name].phase ~= "finally"
+    and not is_affected(engine, unit.step) and build(engine, unit)
+    and is_same(engine, unit, attempt)
+  restoring.attach(engine, unit, attempt, job_id, { is_other = not is_ours or nil,
+    from_run = old.kept and old.kept.run_id or engine.earlier.run_id })
+  return true
+end
+
 --- In a run whose file has changed: what was under way goes on, and what had ended is kept where
 --- its request is the same, however it had ended.
 local function offer_changed(engine, unit)
@@ -190,15 +204,11 @@ end
 function M.offer(engine, unit)
   local earlier, step = engine.earlier, unit.step
   if not earlier then return false end
+  local old = earlier.state.steps[unit.path]
+  if old and attach_loose(engine, unit, old) then return true end
   if earlier.why == "changed" then return offer_changed(engine, unit) end
   if engine.nodes[step.name].phase == "finally" then return false end
   if is_affected(engine, step) then return false end
-  local old = earlier.state.steps[unit.path]
-  local last = old and old.attempts[#old.attempts]
-  if last and last.resolved and last.resolved.job_id then
-    restoring.attach(engine, unit, last, earlier.run_id)
-    return true
-  end
   if keeping.is_chosen(engine, unit) then return false end
   if old and old.outcome == "succeeded" then
     if offer_success(engine, unit, old) then return true end

@@ -31,6 +31,30 @@ function M.earlier(state, only)
   return { state = state, run_id = state.run_id, why = "repair", only = by_path(only), fresh = {} }
 end
 
+--- What a repair left alone has its attempts in the run where it was tried.
+local function inherit(store, state)
+  local origins = {}
+  for _, step in pairs(state.steps) do
+    local kept = step.kept
+    local is_left = step.outcome ~= "succeeded" and #step.attempts == 0
+    if kept and kept.why == "repair" and is_left then
+      local origin, err = origins[kept.run_id], nil
+      if not origin then origin, err = taking_up.fold(store, kept.run_id) end
+      if not origin then return nil, err end
+      origins[kept.run_id], kept.state = origin, origin
+      local before = origin.steps[kept.path]
+      step.attempts = before and before.attempts or step.attempts
+    end
+  end
+  return state
+end
+
+local function fold(store, run_id)
+  local state, err = taking_up.fold(store, run_id)
+  if not state then return nil, err end
+  return inherit(store, state)
+end
+
 --- A run that ended, and its state.
 ---@param store luafabric.SqliteStore
 ---@param id string  of the run, or its beginning
@@ -48,7 +72,7 @@ function M.find(store, id)
       row.run_id)
   end
   local state
-  state, err = taking_up.fold(store, row.run_id)
+  state, err = fold(store, row.run_id)
   if not state then return nil, err end
   return row, state
 end
@@ -163,7 +187,7 @@ end
 ---@return luafabric.Earlier|nil earlier
 ---@return luafabric.Error|nil err  the repaired run is not in the store any more
 function M.again(store, state)
-  local parent, err = taking_up.fold(store, state.parent)
+  local parent, err = fold(store, state.parent)
   if not parent then return nil, err end
   if parent.started_at then return M.earlier(parent, state.only) end
   return usage("run %s repairs run %s, which is not in the store any more: start it anew",
