@@ -162,6 +162,11 @@ function M.begin(engine, node)
   for index, entry in ipairs(list) do
     told[index] = { path = path_of(step, entry), label = entry.label }
   end
+  local missing = offering.missing_item(engine, step, told)
+  if missing then
+    return engine:end_step(step.name, "rejected", { kind = "rejected",
+      message = ("there is no item %s any more, which the repair was to run"):format(missing) })
+  end
   engine:record { type = "items_expanded", path = step.name, items = told }
   keep_items(engine, open(engine, node, list))
   go_on(engine, node, engine.state.steps[step.name])

@@ -73,6 +73,21 @@ local function names_part(only, name)
   return false
 end
 
+--- The item that a restricted repair names, and that is not there.
+---@param engine table
+---@param step table
+---@param items { path: string }[]
+---@return string|nil path
+function M.missing_item(engine, step, items)
+  local only = engine.earlier and engine.earlier.only
+  if not only then return nil end
+  local there = {}
+  for _, item in ipairs(items) do there[item.path] = true end
+  for path in pairs(only) do
+    if path:sub(1, #step.name + 1) == step.name .. "[" and not there[path] then return path end
+  end
+end
+
 -- ---- keeping ----
 
 local function without_body(request)
