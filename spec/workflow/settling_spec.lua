@@ -184,3 +184,25 @@ describe("a repair that cannot tell yet", function()
     assert.is_true(world.lab:now() - began < 3600)
   end)
 end)
+
+describe("somebody who names a job that is another step's", function()
+  it("is told that it is not taken, and the run goes on", function()
+    local world = repair_world.new({ Load = "done", Ingest = "done",
+      Slow = function() return "done", "1h" end },
+      { faults = { { at = "submit", notebook = "Load", number = 1, fault = "lost_answer" } } })
+    local definition = repair_world.workflow(function(flow)
+      flow:notebook("load", { notebook = "Load" })
+      flow:notebook("ingest", { notebook = "Ingest" })
+      flow:notebook("slow", { notebook = "Slow" })
+    end)
+    local report = assert(world.run(definition, { run_id = RUN_ID, submission = "at_most_once",
+      on_event = function(event, state)
+        if event.type ~= "step_ended" or event.path ~= "ingest" then return end
+        assert(world.store:request(RUN_ID, "resolve_adopt", nil, { path = "load",
+          job_id = state.steps.ingest.job_id }))
+      end }))
+    assert.equal("succeeded", report.steps.slow.outcome)
+    assert.equal("unknown", report.steps.load.outcome)
+    assert.matches("is the run of another attempt, and is not taken", report.warnings[1].message)
+  end)
+end)
