@@ -70,6 +70,19 @@ function M.store_words(options)
   return " --store " .. text.shell_word(options.store)
 end
 
+--- What a command that goes on with a run needs again.
+---@param options { store: string|nil, parameter_env: string[]|nil }  of the command line
+---@param look_options string|nil  of the terminal
+---@return string  "", or what follows the run's id
+function M.again_words(options, look_options)
+  local parts = { M.store_words(options), look_options or "" }
+  -- Only where a value comes from, never the value.
+  for _, pair in ipairs(options.parameter_env or {}) do
+    parts[#parts + 1] = " --parameter-env " .. text.shell_word(pair)
+  end
+  return table.concat(parts)
+end
+
 --- The command that goes on with a run that nobody runs.
 ---@param options { store: string|nil }  of the command line
 ---@return string command

@@ -177,7 +177,7 @@ local function work(job, terminal, connection, interrupt, screen, given)
   if job.joined then return finish_joined(job, terminal, state) end
   if not state.detached then
     return results.finish(terminal, state, { reports = job.reports,
-      next = repair.command(job.store, state, job.options) })
+      next = repair.command(job.store, state, job.options, job.look_options) })
   end
   -- A summary on the same screen lists them, too.
   interrupt:say_what_is_left(not terminal.json and not terminal.jsonl
