@@ -83,6 +83,17 @@ describe("luafabric resolve", function()
     assert.is_nil(attempt().resolved.job_id)
   end)
 
+  it("names the endpoint of the run where that is not Fabric's own", function()
+    local list = events()
+    list[1].endpoint = "https://api.example/v1"
+    for _, event in ipairs(ending) do list[#list + 1] = event end
+    world:put(list):close()
+    local code, _, err = world:luafabric("resolve", "ab12", "load", "--not-started")
+    assert.equal(0, code)
+    assert.matches("go on with it: luafabric repair ab12cd %-%-store %S+ %-%-endpoint "
+      .. "https://api.example/v1", err)
+  end)
+
   it("takes the job that a step has already, and does not let go of it", function()
     put { { type = "attempt_submitted", at = 1090, path = "load", attempt = 1, job_id = JOB },
       { type = "attempt_ended", at = 1100, path = "load", attempt = 1, outcome = "unknown",

@@ -131,10 +131,10 @@ local function record(stored, state, step, attempt, options)
 end
 
 local function next_words(stored, options)
-  local command = ("luafabric repair %s%s"):format(stored.short_id,
-    stored_run.store_words(options))
-  if stored_run.is_left(stored.row) then command = stored:resume_command(options) end
-  return "go on with it: " .. command
+  if stored_run.is_left(stored.row) then
+    return "go on with it: " .. stored:resume_command(options)
+  end
+  return "go on with it: " .. stored:repair_command(options)
 end
 
 local function resolve(stored, options, terminal, pause)
