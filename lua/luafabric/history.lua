@@ -113,7 +113,9 @@ M.attempt_transitions = {
 ---@field adopted string|nil      how its run was found: "exclusive", "tag", "request_id", "user"
 ---@field resolved { by: string, at: number, job_id: string|nil }|nil  what became of a submission
 ---  in doubt, where it was told later: its run, or that there is none
----@field from_run string|nil     the run that left it in doubt, where this one only watches it
+---@field from_run string|nil     the run that left it behind, where this one only watches it
+---@field is_other boolean|nil    of such a one: it was asked for something else, or before something
+---  changed; its end is awaited, and does not count
 ---@field intended_at number
 ---@field repeated_at number|nil  when it was last meant to be sent again, after a wait
 ---@field submitted_at number|nil
@@ -121,6 +123,7 @@ M.attempt_transitions = {
 ---@field ended_at number|nil
 ---@field outcome string|nil
 ---@field job_id string|nil
+---@field may_run boolean|nil     it ended here before its run's end was seen
 ---@field request_id string|nil
 ---@field started_at string|nil   Fabric's own times
 ---@field finished_at string|nil
@@ -318,7 +321,7 @@ function readers.status_changed(state, event)
 end
 
 local ended_fields = { "outcome", "exit_value", "exit_read", "failure_reason", "error",
-  "started_at", "links" }
+  "started_at", "links", "may_run" }
 
 function readers.attempt_ended(state, event)
   local attempt, step = attempt_of(state, event)

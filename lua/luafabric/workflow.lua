@@ -25,7 +25,7 @@ local RUN_ID_BYTES = 6
 local known = { inputs = true, client = true, on_event = true, on_start = true, store = true,
   run_id = true, plan = true, exit_values = true, timeout = true, deadline = true,
   max_concurrency = true, submission = true, exclusive = true, resume = true, key = true,
-  on_duplicate = true, on_other = true, repair = true, only = true,
+  on_duplicate = true, on_other = true, on_notice = true, repair = true, only = true,
   again = true, changed = true }
 
 local modes = { reconcile = true, at_most_once = true, at_least_once = true }
@@ -46,6 +46,7 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---  its end is awaited, and then this one starts
 ---@field on_other? fun(what: "join"|"replace"|"take_up", row: luafabric.RunRow)  plain; told when
 ---  another run is followed, was asked to end, or, since nobody runs it, is ended from here
+---@field on_notice? fun(text: string)  plain; of a repair: told what it waits for, or goes by
 ---@field resume? string               id, or its beginning, of a run of the store that was cut off
 ---@field changed? boolean             true: it is resumed with a workflow that has changed: what
 ---  has ended is kept where its request is the same, what is under way is finished, the rest runs
@@ -92,7 +93,7 @@ local function check_options(options)
   if type(client) ~= "table" or type(client.run_notebook) ~= "function" then
     error("workflow:run: client: expected a client (fabric.client { … })", 3)
   end
-  for _, name in ipairs { "on_event", "on_start", "on_other" } do
+  for _, name in ipairs { "on_event", "on_start", "on_other", "on_notice" } do
     local value = options[name]
     if value ~= nil and type(value) ~= "function" then
       error(("workflow:run: %s: expected a function, got a %s"):format(name, type(value)), 3)
@@ -226,7 +227,7 @@ local function start_anew(self, options, port, host, key)
   local ok, given, err, report
   if earlier then
     ok, err = require("luafabric.workflow.settling").settle_all(options.store, earlier.state, port,
-      options.only)
+      plan, options.on_notice)
     if not ok then return nil, err end
   end
   given, err, report = place(self, plan, options, port, host, key)

@@ -83,6 +83,67 @@ describe("luafabric resolve", function()
     assert.is_nil(attempt().resolved.job_id)
   end)
 
+  it("names the endpoint of the run where that is not Fabric's own", function()
+    local list = events()
+    list[1].endpoint = "https://api.example/v1"
+    for _, event in ipairs(ending) do list[#list + 1] = event end
+    world:put(list):close()
+    local code, _, err = world:luafabric("resolve", "ab12", "load", "--not-started")
+    assert.equal(0, code)
+    assert.matches("go on with it: luafabric repair ab12cd %-%-store %S+ %-%-endpoint "
+      .. "https://api.example/v1", err)
+  end)
+
+  it("takes the job that a step has already, and does not let go of it", function()
+    put { { type = "attempt_submitted", at = 1090, path = "load", attempt = 1, job_id = JOB },
+      { type = "attempt_ended", at = 1100, path = "load", attempt = 1, outcome = "unknown",
+        job_id = JOB, may_run = true }, ending[2], ending[3] }
+    local code, out, err, _ = world:luafabric("resolve", "ab12", "load", "--adopt", JOB)
+    assert.equal(0, code, err)
+    assert.matches("^load of run ab12cd is job 1111.* already: a repair watches it to its end", out)
+    assert.matches("go on with it: luafabric repair ab12cd", err)
+    code, _, err = world:luafabric("resolve", "ab12", "load", "--not-started")
+    assert.equal(2, code)
+    assert.matches("its run is job 1111.*, which may still run: a repair watches it", err)
+  end)
+
+  describe("of a run that goes on", function()
+    --- What its process writes down once it is asked.
+    local function resolve(said, event)
+      local handle = world:put(events())
+      event.at = 1200
+      local options = { run_id = "ab12", step = "load" }
+      for name, value in pairs(said) do options[name] = value end
+      return world:module("store_resolve", options, function()
+        if event then assert(handle:append { event }) end
+        event = nil
+        world.store:flush()
+      end)
+    end
+
+    it("says yes where that is what became of it", function()
+      local code, out, err = resolve({ adopt = JOB },
+        { type = "attempt_adopted", path = "load", attempt = 1, job_id = JOB })
+      assert.equal(0, code, err)
+      assert.matches("load of run ab12cd is job 1111", out)
+    end)
+
+    it("says what became of it instead", function()
+      local code, out, err = resolve({ not_started = true },
+        { type = "attempt_submitted", path = "load", attempt = 1, job_id = JOB })
+      assert.equal(2, code)
+      assert.equal("", out)
+      assert.matches("run ab12cd: load was not settled as you said: its run is job 1111", err)
+    end)
+
+    it("says that there is no answer yet, where it is still in doubt", function()
+      local code, _, err = resolve({ not_started = true },
+        { type = "attempt_doubtful", path = "load", attempt = 1, message = "no answer" })
+      assert.equal(2, code)
+      assert.matches("was asked, and has not answered yet", err)
+    end)
+  end)
+
   it("lets a run that nobody runs be taken up with what was said", function()
     world:as_somebody_gone(function() put {} end)
     local code, _, err = world:luafabric("resolve", "ab12", "load", "--not-started")

@@ -25,6 +25,39 @@ describe("luafabric repair", function()
     assert.equal(2, code)
     assert.matches("run ab12cd has not ended, and is being run: wait for it, or cancel it", err)
   end)
+
+  it("gives its reports and its document where there is nothing to repair", function()
+    local path, report = world.folder .. "/nightly.lua", world.folder .. "/nightly.md"
+    local file = assert(io.open(path, "w"))
+    file:write('return require("luafabric").workflow("nightly", function(flow) '
+      .. 'flow:notebook("load", { workspace = "Sales" }) end)')
+    file:close()
+    world:put({ { type = "run_started", run_id = "ab12cd", workflow = "nightly", at = 1000,
+      steps = {}, inputs = {} }, { type = "run_ended", at = 1001, outcome = "succeeded",
+      counts = {} } }):close()
+    local code, out, err, _ = world:luafabric("repair", "ab12", path, "--report", report,
+      "--output", "jsonl")
+    assert.equal(0, code, err)
+    assert.matches('^{"type":"run_ended".*"outcome":"succeeded"', out)
+    assert.matches("there is nothing to repair", err)
+    file = assert(io.open(report))
+    assert.matches("nightly", file:read("*a"))
+    file:close()
+    code, out = world:luafabric("repair", "ab12", path, "--report", report, "--output", "json")
+    assert.equal(0, code)
+    assert.matches('"reports":%["[^"]*nightly%.md"%]', out)
+  end)
+
+  it("is named with all that the run needed", function()
+    local repair = require "luafabric.cli.workflow_repair"
+    local run = world:put { { type = "run_started", run_id = "ab12cd", workflow = "nightly",
+      at = 1000, steps = {}, inputs = {} } }
+    run:close()
+    assert.equal("luafabric repair ab12cd --store runs.db --endpoint https://api.example/v1 "
+      .. "--parameter-env key=NIGHTLY_KEY", repair.command(world.store, { run_id = "ab12cd",
+      outcome = "failed" }, { store = "runs.db", parameter_env = { "key=NIGHTLY_KEY" } },
+      " --endpoint https://api.example/v1"))
+  end)
 end)
 
 describe("luafabric repair #process", function()

@@ -117,6 +117,71 @@ describe("a repair", function()
     assert.same({}, world.ran())
   end)
 
+  it("is refused for a path that its file does not have any more", function()
+    local world = new_world { Load = "done", Other = "done" }
+    local function of(names)
+      return workflow(function(flow)
+        for _, name in ipairs(names) do flow:notebook(name:lower(), { notebook = name }) end
+      end)
+    end
+    world.broken = { Load = true }
+    assert(world.run(of { "Load", "Other" }, { run_id = RUN_ID }))
+    local report, err = world.run(of { "Other" }, { repair = RUN_ID, only = { "load" } })
+    assert.is_nil(report)
+    assert.matches("the workflow has no step 'load' any more", err.message)
+    assert.same({}, world.ran())
+  end)
+
+  it("fails where an item that it names is not there any more", function()
+    local list = { "eu", "us" }
+    local world = new_world { Ingest = function() return { regions = list }, "1m" end,
+      Clean = "done" }
+    local definition = workflow(function(flow)
+      local ingest = flow:notebook("ingest", { notebook = "Ingest" })
+      flow:each("clean", ingest:exit("regions"), { notebook = "Clean",
+        parameters = function(region) return { region = region } end })
+    end)
+    world.broken = { ["Clean us"] = true }
+    assert(world.run(definition, { run_id = RUN_ID }))
+    list = { "eu" }
+    local report = assert(world.run(definition, { repair = RUN_ID,
+      only = { "ingest", "clean[us]" } }))
+    assert.equal("failed", report.outcome)
+    assert.matches("there is no item clean%[us%] any more", report.steps.clean.reason.message)
+    assert.same({ "Ingest" }, world.ran())
+  end)
+
+  it("is refused where another repair left something that may run, and names that one", function()
+    local world = new_world({ Load = function() return "done", "3h" end },
+      { faults = { { at = "submit", notebook = "Load", number = 2, fault = "lost_answer" } } })
+    local definition = workflow(function(flow) flow:notebook("load", { notebook = "Load" }) end)
+    world.broken = { Load = true }
+    assert(world.run(definition, { run_id = RUN_ID }))
+    world.lab.host.advance(60)
+    world.broken = {}
+    local second = assert(world.run(definition, { repair = RUN_ID }))
+    assert.equal("unknown", second.outcome)
+    local report, err = world.run(definition, { repair = RUN_ID })
+    assert.is_nil(report)
+    assert.matches("repaired by run " .. second.run_id .. ", whose step load may still run: repair "
+      .. "that one: luafabric repair " .. second.run_id, err.message)
+    assert.equal(2, world.lab:started("Sales/Load"))
+  end)
+
+  it("says that another repair was there before", function()
+    local world = new_world { Load = "done" }
+    local definition = workflow(function(flow) flow:notebook("load", { notebook = "Load" }) end)
+    world.broken = { Load = true }
+    assert(world.run(definition, { run_id = RUN_ID }))
+    local second = assert(world.run(definition, { repair = RUN_ID }))
+    world.broken = {}
+    local told = {}
+    assert.is_true(assert(world.run(definition, { repair = RUN_ID,
+      on_notice = function(text) told[#told + 1] = text end })):ok())
+    assert.same({ ("run %s was repaired before, by run %s (failed): what that one did is not kept")
+      :format(RUN_ID, second.run_id) }, told)
+  end)
+
   it("keeps a success only where its request would be the same", function()
     local world = new_world { Ingest = "done", Clean = "done", Load = "done" }
     local definition = workflow(function(flow)

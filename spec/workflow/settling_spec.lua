@@ -136,3 +136,73 @@ describe("somebody who says what became of a submission while the run goes on", 
     assert.is_true(report.ended_at - report.started_at < 200)
   end)
 end)
+
+describe("a repair that cannot tell yet", function()
+  local function left(faults, definition, notebooks)
+    local world = repair_world.new(notebooks, { faults = faults })
+    assert.equal("unknown", assert(world.run(definition, { run_id = RUN_ID,
+      submission = "at_most_once" })).outcome)
+    world.lab.host.advance(600)
+    return world
+  end
+
+  it("settles what comes after what it is restricted to", function()
+    local definition = repair_world.workflow(function(flow)
+      local ingest = flow:notebook("ingest", { notebook = "Ingest" })
+      local clean = flow:notebook("clean", { notebook = "Clean", after = ingest })
+      flow:notebook("load", { notebook = "Load", after = clean })
+    end)
+    local world = left({ { at = "submit", notebook = "Load", number = 1, fault = "lost_answer" } },
+      definition, { Ingest = "done", Clean = "done", Load = "done" })
+    local report, err = world.run(definition, { repair = RUN_ID, only = { "ingest" },
+      submission = "reconcile" })
+    assert.is_nil(report)
+    assert.matches("^load: whether its submission", err.message)
+    assert.equal(1, world.lab:started("Sales/Load"))
+    assert.same({}, world.ran())
+  end)
+
+  it("gives up where the runs cannot be listed, and says what it waits for", function()
+    local definition = repair_world.workflow(function(flow)
+      flow:notebook("load", { notebook = "Load" })
+    end)
+    local world = left({ { at = "submit", notebook = "Load", number = 1, fault = "lost_answer" },
+      { at = "list", notebook = "Load", number = "every", fault = 403 } }, definition,
+      { Load = "done" })
+    local told, began = {}, world.lab:now()
+    local report, err = world.run(definition, { repair = RUN_ID, submission = "reconcile",
+      on_notice = function(text)
+        assert.is_true(world.lab:now() - began < 3600)
+        told[#told + 1] = text
+      end })
+    assert.is_nil(report)
+    assert.equal("unknown", err.kind)
+    assert.matches("the runs could not be listed", err.message)
+    assert.equal(1, #told)
+    assert.matches("^load: what became of its submission is looked for before anything is sent; "
+      .. "the runs cannot be listed now", told[1])
+    assert.is_true(world.lab:now() - began < 3600)
+  end)
+end)
+
+describe("somebody who names a job that is another step's", function()
+  it("is told that it is not taken, and the run goes on", function()
+    local world = repair_world.new({ Load = "done", Ingest = "done",
+      Slow = function() return "done", "1h" end },
+      { faults = { { at = "submit", notebook = "Load", number = 1, fault = "lost_answer" } } })
+    local definition = repair_world.workflow(function(flow)
+      flow:notebook("load", { notebook = "Load" })
+      flow:notebook("ingest", { notebook = "Ingest" })
+      flow:notebook("slow", { notebook = "Slow" })
+    end)
+    local report = assert(world.run(definition, { run_id = RUN_ID, submission = "at_most_once",
+      on_event = function(event, state)
+        if event.type ~= "step_ended" or event.path ~= "ingest" then return end
+        assert(world.store:request(RUN_ID, "resolve_adopt", nil, { path = "load",
+          job_id = state.steps.ingest.job_id }))
+      end }))
+    assert.equal("succeeded", report.steps.slow.outcome)
+    assert.equal("unknown", report.steps.load.outcome)
+    assert.matches("is the run of another attempt, and is not taken", report.warnings[1].message)
+  end)
+end)

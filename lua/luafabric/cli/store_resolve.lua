@@ -27,6 +27,13 @@ local function find(stored, state, path)
   return usage("run %s: %s: there is nothing to resolve: %s", stored.short_id, path, why)
 end
 
+--- Whether the job is the step's own already, whose end was not seen.
+local function is_own(state, options)
+  local step = state.steps[options.step]
+  local own = step and doubt_module.loose_job(step)
+  return own ~= nil and own == options.adopt
+end
+
 --- Looks at the job in Fabric; in a task.
 ---@return luafabric.Error|nil err
 ---@return boolean|nil has_no_credential
@@ -75,26 +82,44 @@ local function check_job(stored, options, attempt)
   return check_in_fabric(options, attempt)
 end
 
+--- What became of the attempt: whether it is what was said, once it is no more in doubt; nil
+--- while it is.
+---@return boolean|nil is_so
+---@return string|nil why  it is not
+local function judge(step, number, options)
+  local found
+  for _, attempt in ipairs(step.attempts) do
+    if attempt.number == number then found = attempt end
+  end
+  if not found then return nil end
+  local resolved = found.resolved
+  local job_id = found.job_id or resolved and resolved.job_id
+  if options.adopt and job_id == options.adopt then return true end
+  local is_nothing = resolved ~= nil or found.outcome == "not_started"
+    or found.outcome == "cancelled" or found.outcome == "timed_out"
+  if not job_id and is_nothing then
+    return not options.adopt, "it was found not to have been started"
+  end
+  if job_id then return false, "its run is job " .. job_id end
+end
+
 --- Asks the process that runs it, and waits a little for what it makes of it.
-local function ask(stored, step, attempt, options)
+local function ask(stored, step, attempt, options, pause)
   local kind = options.adopt and "resolve_adopt" or "resolve_not_started"
   local ok, err = stored.store:request(stored.row.run_id, kind, nil, { path = step.path,
     job_id = options.adopt })
   if not ok then return nil, err end
-  local host = require("luafabric.hosts.plain").new {}
   for _ = 1, LOOKS do
-    host.wait(PAUSE)
+    pause(PAUSE)
     local state
     state, err = stored:state()
     if not state then break end
-    local attempts = state.steps[step.path].attempts
-    local now = attempts[#attempts]
-    if now.number ~= attempt.number or now.resolved or now.state ~= attempt.state then
-      host.close()
-      return true
+    local is_so, why = judge(state.steps[step.path], attempt.number, options)
+    if is_so then return true end
+    if is_so == false then
+      return usage("run %s: %s was not settled as you said: %s", stored.short_id, step.path, why)
     end
   end
-  host.close()
   if err then return nil, err end
   return usage("%s was asked, and has not answered yet: look with luafabric show %s %s",
     stored_run.owner(stored.row), stored.short_id, step.path)
@@ -106,15 +131,21 @@ local function record(stored, state, step, attempt, options)
 end
 
 local function next_words(stored, options)
-  local command = ("luafabric repair %s%s"):format(stored.short_id,
-    stored_run.store_words(options))
-  if stored_run.is_left(stored.row) then command = stored:resume_command(options) end
-  return "go on with it: " .. command
+  if stored_run.is_left(stored.row) then
+    return "go on with it: " .. stored:resume_command(options)
+  end
+  return "go on with it: " .. stored:repair_command(options)
 end
 
-local function resolve(stored, options, terminal)
+local function resolve(stored, options, terminal, pause)
   local state, err = stored:state()
   if not state then return nil, err end
+  if is_own(state, options) then
+    terminal:print(("%s of run %s is job %s already: a repair watches it to its end"):format(
+      options.step, stored.short_id, options.adopt))
+    if stored.row.state == "ended" then terminal:say(next_words(stored, options)) end
+    return true
+  end
   local step, attempt = find(stored, state, options.step)
   if not step then return nil, attempt end
   local ok, note
@@ -124,7 +155,7 @@ local function resolve(stored, options, terminal)
   end
   local is_run = stored.row.state ~= "ended" and not stored_run.is_left(stored.row)
   if is_run then
-    ok, err = ask(stored, step, attempt, options)
+    ok, err = ask(stored, step, attempt, options, pause)
   else
     ok, err = record(stored, state, step, attempt, options)
   end
@@ -137,8 +168,9 @@ end
 
 ---@param options table  of the command line
 ---@param terminal table
+---@param pause nil|fun(seconds: number)  waits
 ---@return integer code
-function M.run(options, terminal)
+function M.run(options, terminal, pause)
   if options.adopt and not core.is_guid(options.adopt) then
     return results.failure(terminal, errors.new { kind = "usage", message = ("--adopt %s: expected "
       .. "the id of a job, as luafabric notebook list shows it"):format(options.adopt) })
@@ -150,7 +182,9 @@ function M.run(options, terminal)
   options.adopt = options.adopt and options.adopt:lower()
   local stored, err = stored_run.find(options)
   if not stored then return results.failure(terminal, err) end
-  local called, ok, problem = pcall(resolve, stored, options, terminal)
+  local host = not pause and require("luafabric.hosts.plain").new {}
+  local called, ok, problem = pcall(resolve, stored, options, terminal, pause or host.wait)
+  if host then host.close() end
   stored:close()
   if not called then error(ok, 0) end
   if not ok then return results.failure(terminal, problem) end

@@ -1,6 +1,7 @@
 -- A run of the store, as the commands that look at one need it: found by the beginning of its id,
 -- folded from its events, and who runs it.
 
+local clouds = require "luafabric.clouds"
 local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
 local history = require "luafabric.history"
@@ -70,11 +71,41 @@ function M.store_words(options)
   return " --store " .. text.shell_word(options.store)
 end
 
+--- What a command that goes on with a run needs again.
+---@param options { store: string|nil, parameter_env: string[]|nil }  of the command line
+---@param look_options string|nil  of the terminal
+---@return string  "", or what follows the run's id
+function M.again_words(options, look_options)
+  local parts = { M.store_words(options), look_options or "" }
+  -- Only where a value comes from, never the value.
+  for _, pair in ipairs(options.parameter_env or {}) do
+    parts[#parts + 1] = " --parameter-env " .. text.shell_word(pair)
+  end
+  return table.concat(parts)
+end
+
+-- The API of the run, unless it is Fabric's own, or an emulator's that ended with its command.
+local function endpoint_words(state)
+  local endpoint = state and state.endpoint
+  local is_usual = not endpoint or endpoint == clouds.resolve("AzureCloud", "endpoint")
+    or endpoint:find("^http://127%.") ~= nil
+  return is_usual and "" or " --endpoint " .. text.shell_word(endpoint)
+end
+
 --- The command that goes on with a run that nobody runs.
 ---@param options { store: string|nil }  of the command line
 ---@return string command
 function Stored:resume_command(options)
-  return ("luafabric run --resume %s%s"):format(self.short_id, M.store_words(options))
+  return ("luafabric run --resume %s%s"):format(self.short_id,
+    M.again_words(options, endpoint_words((self:state()))))
+end
+
+--- The command that repairs a run.
+---@param options { store: string|nil }  of the command line
+---@return string command
+function Stored:repair_command(options)
+  return ("luafabric repair %s%s"):format(self.short_id,
+    M.again_words(options, endpoint_words((self:state()))))
 end
 
 --- The command that goes on with a run: of one that was left, or that did not succeed.
@@ -84,7 +115,7 @@ end
 function Stored:next_command(state, options)
   if M.is_left(self.row) then return self:resume_command(options) end
   if not state.outcome or state.outcome == "succeeded" then return nil end
-  return ("luafabric repair %s%s"):format(self.short_id, M.store_words(options))
+  return self:repair_command(options)
 end
 
 --- The error of a name that no step of the run has.

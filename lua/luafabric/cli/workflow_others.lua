@@ -14,13 +14,8 @@ local M = {}
 ---@param look_options string|nil  of the terminal
 ---@return string command
 function M.resume_command(run_id, options, look_options)
-  local parts = { "luafabric run --resume " .. text.shell_word(run_id),
-    stored_run.store_words(options), look_options or "" }
-  -- Only where a value comes from, never the value.
-  for _, pair in ipairs(options.parameter_env or {}) do
-    parts[#parts + 1] = " --parameter-env " .. text.shell_word(pair)
-  end
-  return table.concat(parts)
+  return ("luafabric run --resume %s%s"):format(text.shell_word(run_id),
+    stored_run.again_words(options, look_options))
 end
 
 local function command(verb, row, options)

@@ -1,11 +1,11 @@
 -- luafabric repair: a new run that keeps what succeeded in another one. What is run, and how, is
 -- for cli/workflow_run; here is which run is repaired, with which file and inputs.
 
-local exit_codes = require "luafabric.cli.exit_codes"
 local outline = require "luafabric.store.outline"
 local output = require "luafabric.cli.workflow_output"
 local repairing = require "luafabric.workflow.repairing"
 local store_option = require "luafabric.cli.store_option"
+local results = require "luafabric.cli.workflow_results"
 local stored_run = require "luafabric.cli.stored_run"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
 
@@ -47,25 +47,28 @@ end
 ---@param terminal table
 ---@return integer code
 function M.nothing(job, terminal)
-  local state, written = job.whole, true
+  local state = job.whole
   job.store:close()
   terminal:tell(("luafabric: run %s succeeded: there is nothing to repair; --only PATH runs a step "
     .. "of it again"):format(state.run_id))
-  if terminal.json then
-    written = terminal:print(output.document(state, { exit_code = exit_codes.ok }))
+  if terminal.jsonl then
+    local written = terminal:print(output.event { type = "run_ended", at = state.ended_at,
+      outcome = state.outcome, counts = state.counts })
+    terminal.broken = not written
   end
-  return written and exit_codes.ok or exit_codes.failed
+  return results.finish(terminal, state, { reports = job.reports })
 end
 
 --- The command that repairs a run; nil where there is nothing to repair, or no store that has it.
 ---@param store luafabric.SqliteStore|nil
 ---@param state luafabric.WorkflowRun
----@param options { store: string|nil }  of the command line
+---@param options table  of the command line
+---@param look_options string|nil  of the terminal
 ---@return string|nil command
-function M.command(store, state, options)
+function M.command(store, state, options, look_options)
   if not store or not state.outcome or state.outcome == "succeeded" then return nil end
   local id = outline.short_id(store, state.run_id) or state.run_id
-  return ("luafabric repair %s%s"):format(id, stored_run.store_words(options))
+  return ("luafabric repair %s%s"):format(id, stored_run.again_words(options, look_options))
 end
 
 return M

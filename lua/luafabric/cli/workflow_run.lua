@@ -157,6 +157,7 @@ local function work(job, terminal, connection, interrupt, screen, given)
     repair = job.repair, only = job.only, again = job.options.again, changed = job.options.changed,
     client = client, key = job.options.key, on_duplicate = job.options.on_duplicate,
     on_other = function(what, row) met(job, what, row, interrupt, given, screen) end,
+    on_notice = function(text) screen:tell(text) end,
     timeout = job.limits.timeout, deadline = job.limits.deadline,
     max_concurrency = job.limits.max_concurrency,
     exclusive = job.limits.exclusive, submission = job.limits.submission,
@@ -176,7 +177,7 @@ local function work(job, terminal, connection, interrupt, screen, given)
   if job.joined then return finish_joined(job, terminal, state) end
   if not state.detached then
     return results.finish(terminal, state, { reports = job.reports,
-      next = repair.command(job.store, state, job.options) })
+      next = repair.command(job.store, state, job.options, job.look_options) })
   end
   -- A summary on the same screen lists them, too.
   interrupt:say_what_is_left(not terminal.json and not terminal.jsonl

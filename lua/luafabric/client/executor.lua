@@ -258,9 +258,11 @@ end
 --- A run that ended well before this process began, for what is to be read of it.
 ---@param request table  of the history: names and ids
 ---@param job_id string
----@return luafabric.Run
+---@return luafabric.Run|nil run
+---@return luafabric.Error|nil err
 function Executor:known_run(request, job_id)
-  local run = run_of(self, request, job_id)
+  local run, err = run_of(self, request, job_id)
+  if not run then return nil, err end
   run.outcome = "succeeded"
   return run
 end

@@ -45,6 +45,18 @@ local function may_repeat(engine, unit)
   return engine.submission == "at_least_once" and not (last and last.job_id)
 end
 
+--- A run that an earlier one left behind has ended: its success is the unit's, where it is what is
+--- asked for now. Anything else is what a repair runs again, and it costs no attempt.
+---@return boolean comes_back
+function M.after_attached(engine, unit, outcome)
+  local list = engine.state.steps[unit.path].attempts
+  local last = list[#list]
+  if not last or not last.from_run or last.may_run or unit.stop then return false end
+  if outcome == "succeeded" and not last.is_other then return false end
+  schedule_again(engine, unit, 0, outcome, false, last.number)
+  return true
+end
+
 local function is_final(unit)
   return unit.stop and unit.stop.final
 end

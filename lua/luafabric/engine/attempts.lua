@@ -84,9 +84,11 @@ end
 ---@param err luafabric.Error|nil  where there was no run
 function M.record_end(engine, unit, outcome, err)
   local run, unclaimed = unit.run or {}, unit.unclaimed
+  local job_id = run.job_id or M.open(engine, unit).job_id
   unit.unclaimed = nil
   engine:record({ type = "attempt_ended", path = unit.path, attempt = M.number_of(engine, unit),
-    outcome = outcome, success = success_of(engine, unit, outcome), job_id = run.job_id,
+    outcome = outcome, success = success_of(engine, unit, outcome), job_id = job_id,
+    may_run = job_id ~= nil and not run.ended or nil,
     request_id = run.request_id or err and err.request_id,
     exit_value = run.exit_value, exit_read = run.details_read, failure_reason = run.failure_reason,
     error = reasons.error_fields(err or run.error), started_at = run.started_at,

@@ -169,19 +169,30 @@ local function open(engine, node, items)
   return node.each
 end
 
---- Writes down the items of an `each`.
----@param engine table
----@param step luafabric.workflow.Step
----@param list { label: string }[]
----@return { label: string, item: any }[] list  without secrets in its labels
-function M.expand(engine, step, list)
-  local shown, told = {}, {}
+local function without_secrets(engine, step, list)
+  local shown = {}
   for index, entry in ipairs(list) do
     local label = engine.masks:parameter(entry.label) or entry.label
     shown[index] = { label = label, item = entry.item }
-    told[index] = { path = path_of(step, shown[index]), label = label }
+    shown[index].path = path_of(step, shown[index])
   end
+  return shown
+end
+
+local function tell_items(engine, step, list)
+  local told = {}
+  for index, entry in ipairs(list) do told[index] = { path = entry.path, label = entry.label } end
   engine:record { type = "items_expanded", path = step.name, items = told }
+end
+
+--- Writes down the items of an `each`.
+---@param engine table
+---@param step luafabric.workflow.Step
+---@param list { label: string, item: any }[]
+---@return { label: string, item: any, path: string }[] list  without secrets in its labels
+function M.expand(engine, step, list)
+  local shown = without_secrets(engine, step, list)
+  tell_items(engine, step, shown)
   return shown
 end
 
@@ -192,7 +203,13 @@ function M.begin(engine, node)
   if not list then
     return engine:end_step(step.name, "rejected", { kind = "rejected", message = message })
   end
-  list = M.expand(engine, step, list)
+  list = without_secrets(engine, step, list)
+  local missing = offering.missing_item(engine, step, list)
+  if missing then
+    return engine:end_step(step.name, "rejected", { kind = "rejected",
+      message = ("there is no item %s any more, which the repair was to run"):format(missing) })
+  end
+  tell_items(engine, step, list)
   keep_items(engine, open(engine, node, items_of(engine, step, list)))
   go_on(engine, node, engine.state.steps[step.name])
 end

@@ -54,9 +54,9 @@ function M.keep(engine, unit, source, why)
     return true
   end
   local run = engine.port:known_run(source.request, source.job_id)
-  engine.port:read_details(run)
+  if run then engine.port:read_details(run) end
   if unit.over then return true end
-  if not run.details_read then
+  if not run or not run.details_read then
     engine:warn(unit.path, ("the exit value of job %s of run %s is not to be had any more: it runs "
       .. "again"):format(source.job_id, source.run_id))
     return false

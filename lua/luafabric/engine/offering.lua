@@ -3,6 +3,7 @@
 --- did, at once, and without a free slot. Where the repair is restricted (`only`), what is neither
 --- named nor after something that is ends as it did, too, however that was.
 
+local doubt_module = require "luafabric.history.doubt"
 local fingerprint = require "luafabric.workflow.fingerprint"
 local keeping = require "luafabric.engine.keeping"
 local request_module = require "luafabric.workflow.request"
@@ -28,7 +29,7 @@ end
 
 local function differs(step, old)
   if not old or step.outcome ~= old.outcome then return true end
-  if step.kept then return step.kept.why == "once" and old.kept == nil end
+  if step.kept then return step.kept.why == "once" and step.kept.job_id ~= old.job_id end
   return not (was_skipped(step) and was_skipped(old))
 end
 
@@ -69,6 +70,21 @@ local function names_part(only, name)
     if path:sub(1, #name + 1) == name .. "[" then return true end
   end
   return false
+end
+
+--- The item that a restricted repair names, and that is not there.
+---@param engine table
+---@param step table
+---@param items { path: string }[]
+---@return string|nil path
+function M.missing_item(engine, step, items)
+  local only = engine.earlier and engine.earlier.only
+  if not only then return nil end
+  local there = {}
+  for _, item in ipairs(items) do there[item.path] = true end
+  for path in pairs(only) do
+    if path:sub(1, #step.name + 1) == step.name .. "[" and not there[path] then return path end
+  end
 end
 
 -- ---- keeping ----
@@ -164,6 +180,19 @@ local function offer_success(engine, unit, old)
   return true
 end
 
+--- A run whose end was not seen is watched to it, before anything is sent beside it. It is this
+--- one's where the same is asked for, and nothing has changed before it.
+local function attach_loose(engine, unit, old)
+  local job_id, attempt = doubt_module.loose_job(old)
+  if not job_id then return false end
+  local is_ours = engine.nodes[unit.step.name].phase ~= "finally"
+    and not is_affected(engine, unit.step) and build(engine, unit)
+    and is_same(engine, unit, attempt)
+  restoring.attach(engine, unit, attempt, job_id, { is_other = not is_ours or nil,
+    from_run = old.kept and old.kept.run_id or engine.earlier.run_id })
+  return true
+end
+
 --- In a run whose file has changed: what had ended is kept where its request is the same, however
 --- it had ended. What was under way goes on already (engine/continuing).
 local function offer_changed(engine, unit)
@@ -184,15 +213,11 @@ end
 function M.offer(engine, unit)
   local earlier, step = engine.earlier, unit.step
   if not earlier then return false end
+  local old = earlier.state.steps[unit.path]
+  if old and attach_loose(engine, unit, old) then return true end
   if earlier.why == "changed" then return offer_changed(engine, unit) end
   if engine.nodes[step.name].phase == "finally" then return false end
   if is_affected(engine, step) then return false end
-  local old = earlier.state.steps[unit.path]
-  local last = old and old.attempts[#old.attempts]
-  if last and last.resolved and last.resolved.job_id then
-    restoring.attach(engine, unit, last, earlier.run_id)
-    return true
-  end
   if keeping.is_chosen(engine, unit) then return false end
   if old and old.outcome == "succeeded" then
     if offer_success(engine, unit, old) then return true end

@@ -135,12 +135,18 @@ local function conclude(engine, unit, run, doubt)
   end
 end
 
+local function tell_taken(engine, path, job_id)
+  engine:warn(path, ("job %s is the run of another attempt, and is not taken for this one's")
+    :format(job_id))
+end
+
 --- The run that was found is written down as ours. It is not where another attempt has it already.
 ---@return boolean adopted
 local function adopt(engine, unit, run, doubt, verdict)
   local ok, err = engine:record_safely { type = "attempt_adopted", path = unit.path,
     job_id = verdict.job_id, attempt = attempts.number_of(engine, unit), how = verdict.how }
   if not ok and err.store_code ~= "job_taken" then error(err, 0) end
+  if not ok and verdict.by then tell_taken(engine, unit.path, verdict.job_id) end
   -- Only now: a run that is over says so at once, and must be the unit's by then.
   if ok then engine.port:adopt(run, verdict.job_id, doubt.sent_at) end
   return ok == true
@@ -206,8 +212,14 @@ function M.answer(engine, request)
   if attempt.state ~= "ended" then
     return engine:warn(request.path, "its submission is still on its way: nothing is settled yet")
   end
-  engine:record(doubt_module.event(request.path, attempt, { by = request.by,
-    job_id = request.job_id }))
+  local event = doubt_module.event(request.path, attempt, { by = request.by,
+    job_id = request.job_id })
+  engine:spawn(function()
+    local ok, err = engine:record_safely(event)
+    if ok then return end
+    if err.store_code ~= "job_taken" then error(err, 0) end
+    tell_taken(engine, request.path, request.job_id)
+  end)
 end
 
 return M

@@ -1,6 +1,7 @@
 --- A unit of a run that is taken up again: from what the history knows of it to where it goes on.
 
 local again = require "luafabric.engine.again"
+local attempts = require "luafabric.engine.attempts"
 local errors = require "luafabric.errors"
 local request_module = require "luafabric.workflow.request"
 local submitting = require "luafabric.engine.submitting"
@@ -19,6 +20,10 @@ local function request_of(engine, unit, attempt)
   local request = { workspace = kept.workspace, workspace_id = kept.workspace_id,
     notebook = kept.notebook, timeout = kept.timeout, exclusive = kept.exclusive,
     priority = engine.state.steps[unit.path].priority }
+  if attempt.from_run then
+    request.is_partial = true -- what follows it is sent by what is asked for now
+    return request
+  end
   if not kept.is_masked then
     request.sealed = { text = kept.body, tag = kept.tag, route = kept.route,
       fingerprint = kept.fingerprint }
@@ -70,14 +75,17 @@ local function look_for(engine, unit, attempt)
   submitting.doubtful(engine, unit, { doubt = doubt }, run)
 end
 
-local function watch_again(engine, unit, attempt)
+local function watch(engine, unit, attempt, since)
   local listener = units.listener_of(engine, unit)
   local run = patiently(engine, unit, function()
     return engine.port:attach(attempt.request, attempt.job_id, listener)
   end)
   unit.run, unit.task, unit.is_restored = run, nil, nil
-  units.accepted(engine, unit, run,
-    engine.timers.now() - (engine.host.wall() - attempt.submitted_at))
+  units.accepted(engine, unit, run, since)
+end
+
+local function watch_again(engine, unit, attempt)
+  watch(engine, unit, attempt, engine.timers.now() - (engine.host.wall() - attempt.submitted_at))
 end
 
 --- It waited to be sent, and every send is written down first: nothing was started.
@@ -95,7 +103,8 @@ local function settle_again(engine, unit, attempt)
   engine.units[unit.path] = unit
   engine:hold_place(unit)
   unit.run = { outcome = attempt.outcome, exit_value = attempt.exit_value, job_id = attempt.job_id,
-    failure_reason = attempt.failure_reason, error = attempt.error and errors.new(attempt.error) }
+    failure_reason = attempt.failure_reason, ended = not attempt.may_run,
+    error = attempt.error and errors.new(attempt.error) }
   units.settle(engine, unit, attempt.outcome)
 end
 
@@ -108,26 +117,23 @@ local function pause_again(engine, unit, retry)
   end)
 end
 
-local function watch_attached(engine, unit, request, job_id)
-  local run = engine.port:attach(request, job_id, units.listener_of(engine, unit))
-  unit.run, unit.task, unit.is_restored = run, nil, nil
-  units.accepted(engine, unit, run)
-end
-
---- Watches a run that an earlier run of the workflow left in doubt: it is this one's first attempt.
+--- Watches a run that an earlier run of the workflow left before its end was seen: it is this
+--- one's next attempt.
 ---@param engine table
 ---@param unit table
----@param attempt luafabric.AttemptState  of the earlier run, with `resolved`
----@param from_run string  its id
-function M.attach(engine, unit, attempt, from_run)
-  local job_id = attempt.resolved.job_id
-  unit.request = request_of(engine, unit, attempt)
-  engine:record { type = "attempt_attached", path = unit.path, attempt = 1, job_id = job_id,
-    from_run = from_run, how = attempt.resolved.by, submitted_at = attempt.intended_at,
-    request = attempt.request }
+---@param attempt luafabric.AttemptState  of the earlier run
+---@param job_id string
+---@param given { from_run: string, is_other: boolean|nil }  is_other: its end is only awaited
+function M.attach(engine, unit, attempt, job_id, given)
+  engine:record { type = "attempt_attached", path = unit.path, job_id = job_id,
+    attempt = attempts.number_of(engine, unit) + 1, from_run = given.from_run,
+    is_other = given.is_other, how = attempt.resolved and attempt.resolved.by,
+    submitted_at = attempt.intended_at, request = attempt.request }
+  local list = engine.state.steps[unit.path].attempts
+  unit.request = request_of(engine, unit, list[#list])
   hold(engine, unit)
   unit.is_restored = true
-  units.spawn(engine, unit, watch_attached, attempt.request, job_id)
+  units.spawn(engine, unit, watch, list[#list])
 end
 
 --- Goes on with a unit from what the history knows of it.

@@ -60,6 +60,7 @@ end
 ---@param err luafabric.Error|nil  where there was no run
 function M.settle(engine, unit, outcome, err)
   local run = unit.run
+  if again.after_attached(engine, unit, outcome) then return end
   if outcome == "succeeded" then return settle_success(engine, unit, run.exit_value) end
   if again.after_attempt(engine, unit, outcome, err) then return end
   if outcome == "not_started" then outcome = "platform" end -- of an attempt, never of a step

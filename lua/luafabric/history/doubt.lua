@@ -17,10 +17,25 @@ function M.of(step)
   local last = step.attempts[#step.attempts]
   if not last then return nil, "nothing was submitted for it" end
   if last.resolved then return nil, settled_words(last.resolved) end
+  if last.job_id then
+    return nil, "its submission is not in doubt: its run is job " .. last.job_id
+      .. (last.may_run and ", which may still run: a repair watches it to its end" or "")
+  end
   local is_open = last.state == "intended" or last.state == "unknown"
   if is_open or last.state == "ended" and last.outcome == "unknown" then return last end
-  return nil, last.job_id and "its submission is not in doubt: its run is job " .. last.job_id
-    or "its submission is not in doubt: it was not started"
+  return nil, "its submission is not in doubt: it was not started"
+end
+
+--- The run of a step that has ended, where that run's own end was not seen: nothing is sent beside
+--- it before it is.
+---@param step luafabric.StepState
+---@return string|nil job_id
+---@return luafabric.AttemptState|nil attempt
+function M.loose_job(step)
+  local last = step.phase == "ended" and step.attempts[#step.attempts]
+  if not last or last.state ~= "ended" then return nil end
+  local job_id = last.resolved and last.resolved.job_id or last.may_run and last.job_id
+  if job_id then return job_id, last end
 end
 
 --- What is written down of it.

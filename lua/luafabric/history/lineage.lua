@@ -11,6 +11,7 @@ local M = {}
 ---@field ran_at number|nil  unix seconds when it ended there
 ---@field exit_read boolean|nil  its exit value was asked for
 ---@field request table|nil  workspace, notebook, their ids and the fingerprint; no body
+---@field state luafabric.WorkflowRun|nil  that run, where a repair had to look into it
 
 local continued_fields = { "attempts", "spent", "job_id", "retry", "notebook", "workspace",
   "branch", "max_attempts", "ready_at" }
@@ -57,7 +58,7 @@ function M.readers(fold)
     step.workspace = request.workspace or step.workspace
   end
 
-  -- A run that another one left in doubt, and that is known by now.
+  -- A run that another one left before its end was seen.
   function readers.attempt_attached(state, event)
     local step = step_of(state, event)
     step.retry, step.waiting, step.job_id = nil, nil, event.job_id
@@ -65,7 +66,8 @@ function M.readers(fold)
     set_phase(state, step, "running")
     step.attempts[#step.attempts + 1] = { number = event.attempt, state = "submitted",
       intended_at = event.submitted_at, submitted_at = event.submitted_at, job_id = event.job_id,
-      adopted = event.how, from_run = event.from_run, request = event.request }
+      adopted = event.how, from_run = event.from_run, is_other = event.is_other,
+      request = event.request }
   end
 
   function readers.attempt_resolved(state, event)

@@ -253,13 +253,14 @@ local function run_rows(store, condition, ...)
 end
 
 --- The latest runs, the last one first.
----@param options { limit: integer|nil, state: string|nil }|nil
+---@param options { limit: integer|nil, state: string|nil, parent: string|nil }|nil
 ---@return luafabric.RunRow[]|nil rows
 ---@return luafabric.Error|nil err
 function Store:runs(options)
   options = options or {}
-  return run_rows(self, "where ?1 is null or state = ?1 order by started_at desc, run_id limit ?2",
-    options.state, options.limit or -1)
+  return run_rows(self, [[where (?1 is null or state = ?1) and (?2 is null or parent = ?2)
+    order by started_at desc, run_id limit ?3]], options.state, options.parent,
+    options.limit or -1)
 end
 
 --- The run of this id, or the only one whose id begins so.

@@ -91,6 +91,11 @@ function makers.attempt_adopted(event)
   return event.path, ("found  job %s"):format(tostring(event.job_id))
 end
 
+function makers.attempt_attached(event)
+  return event.path, ("watches job %s of run %s to its end%s"):format(tostring(event.job_id),
+    tostring(event.from_run), event.is_other and ", and runs then" or "")
+end
+
 function quiet.status_changed(event)
   return event.path, tostring(event.status)
 end

@@ -3,10 +3,12 @@
 --- decided step by step, in engine/keeping.
 
 local core = require "luafabric.core"
+local doubt_module = require "luafabric.history.doubt"
 local errors = require "luafabric.errors"
 local limits = require "luafabric.workflow.limits"
 local nearest = require "luafabric.nearest"
 local taking_up = require "luafabric.workflow.taking_up"
+local tasks = require "luafabric.tasks"
 
 local M = {}
 
@@ -31,6 +33,102 @@ function M.earlier(state, only)
   return { state = state, run_id = state.run_id, why = "repair", only = by_path(only), fresh = {} }
 end
 
+--- What a repair left alone has its attempts in the run where it was tried.
+local function inherit(store, state)
+  local origins = {}
+  for _, step in pairs(state.steps) do
+    local kept = step.kept
+    local is_left = step.outcome ~= "succeeded" and #step.attempts == 0
+    if kept and kept.why == "repair" and is_left then
+      local origin, err = origins[kept.run_id], nil
+      if not origin then origin, err = taking_up.fold(store, kept.run_id) end
+      if not origin then return nil, err end
+      origins[kept.run_id], kept.state = origin, origin
+      local before = origin.steps[kept.path]
+      step.attempts = before and before.attempts or step.attempts
+    end
+  end
+  return state
+end
+
+local function fold(store, run_id)
+  local state, err = taking_up.fold(store, run_id)
+  if not state then return nil, err end
+  return inherit(store, state)
+end
+
+-- ---- the repairs that were there before ----
+
+--- The runs that repair a run, and those that repair them: { row, state }, the latest first.
+local function descendants(store, run_id, list)
+  local rows, err = store:runs { parent = run_id }
+  if not rows then return nil, err end
+  for _, row in ipairs(rows) do
+    local state
+    state, err = taking_up.fold(store, row.run_id)
+    if not state then return nil, err end
+    list[#list + 1] = { row = row, state = state }
+    local ok
+    ok, err = descendants(store, row.run_id, list)
+    if not ok then return nil, err end
+  end
+  return list
+end
+
+--- The jobs whose ends one of the runs has seen.
+local function seen_jobs(list)
+  local seen = {}
+  for _, entry in ipairs(list) do
+    for _, step in pairs(entry.state.steps) do
+      for _, attempt in ipairs(step.attempts) do
+        local is_over = attempt.state == "ended" and attempt.job_id and not attempt.may_run
+        if is_over then seen[attempt.job_id] = true end
+      end
+    end
+  end
+  return seen
+end
+
+--- A step of the run that may still run.
+local function open_step(state, seen)
+  for _, path in ipairs(state.order) do
+    local step = state.steps[path]
+    local job_id = doubt_module.loose_job(step)
+    if job_id and not seen[job_id] or doubt_module.of(step) then return path end
+  end
+end
+
+--- Another repair of the same run may have left something that runs, or is on its way: then that
+--- one is to be repaired, which knows of it.
+---@param store luafabric.SqliteStore
+---@param state luafabric.WorkflowRun  that is to be repaired
+---@param on_notice nil|fun(text: string)
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+function M.check_others(store, state, on_notice)
+  local list, err = descendants(store, state.run_id, {})
+  if not list then return nil, err end
+  local seen = seen_jobs(list)
+  for _, entry in ipairs(list) do
+    local id = entry.row.run_id
+    if entry.row.state ~= "ended" then
+      return usage("run %s is being repaired by run %s, which has not ended: wait for that one, go "
+        .. "on with it (luafabric run --resume %s), or cancel it", state.run_id, id, id)
+    end
+    local path = open_step(entry.state, seen)
+    if path then
+      return usage("run %s was repaired by run %s, whose step %s may still run: repair that one: "
+        .. "luafabric repair %s", state.run_id, id, path, id)
+    end
+  end
+  if list[1] and on_notice then
+    tasks.forbid_waiting("the function given as on_notice", on_notice, ("run %s was repaired "
+      .. "before, by run %s (%s): what that one did is not kept"):format(state.run_id,
+      list[1].row.run_id, tostring(list[1].row.outcome)))
+  end
+  return true
+end
+
 --- A run that ended, and its state.
 ---@param store luafabric.SqliteStore
 ---@param id string  of the run, or its beginning
@@ -48,7 +146,7 @@ function M.find(store, id)
       row.run_id)
   end
   local state
-  state, err = taking_up.fold(store, row.run_id)
+  state, err = fold(store, row.run_id)
   if not state then return nil, err end
   return row, state
 end
@@ -106,7 +204,12 @@ local function check_only(state, plan, only)
       return usage("run %s has no step '%s'%s", state.run_id, path,
         near and ("; did you mean '%s'?"):format(near) or "")
     end
-    local step = state.steps[path] or plan.by_name[path]
+    local each = plan.by_name[path:match("^(.-)%[.*%]$") or ""]
+    local step = plan.by_name[path] or each and each.kind == "each" and each
+    if not step then
+      return usage("the workflow has no step '%s' any more, so that nothing of it can run: leave "
+        .. "it out of --only", path)
+    end
     if step.is_finally then
       return usage("'%s' is a finally step, which runs in every repair: leave it out of --only",
         path)
@@ -139,6 +242,7 @@ function M.begin(definition, options, now)
       row.run_id, state.workflow, definition.name)
   end
   local same, err = check_endpoint(state, options.client)
+  if same then same, err = M.check_others(options.store, state, options.on_notice) end
   if not same then return nil, err end
   local inputs
   inputs, err = inputs_of(definition, state, options.inputs)
@@ -163,7 +267,7 @@ end
 ---@return luafabric.Earlier|nil earlier
 ---@return luafabric.Error|nil err  the repaired run is not in the store any more
 function M.again(store, state)
-  local parent, err = taking_up.fold(store, state.parent)
+  local parent, err = fold(store, state.parent)
   if not parent then return nil, err end
   if parent.started_at then return M.earlier(parent, state.only) end
   return usage("run %s repairs run %s, which is not in the store any more: start it anew",

@@ -30,6 +30,7 @@ local function decide(store, state, port, attempt, run, doubt)
   local _, loop = tasks.current()
   local now = loop.host.wall()
   local rows, problem = port:list_runs(run, doubt.tag)
+  doubt.unread_since = not rows and (doubt.unread_since or now) or nil
   local claimed, err = claimed_among(store, doubt.intent, rows)
   if not claimed then return nil, err end
   local settings = port:reconciliation()
@@ -38,20 +39,32 @@ local function decide(store, state, port, attempt, run, doubt)
       accepted = doubt.accepted },
     rows = rows, now = now, claimed = claimed, rival = doubt.intent:has_rival(), V = settings.V,
     D = settings.D, skew = settings.skew, tag_proven = settings.tag_proven,
+    unread_since = doubt.unread_since,
     exclusive = state.exclusive or attempt.request.exclusive }
   return verdict, problem
 end
 
-local function conclude(store, state, port, attempt)
+local function tell(on_notice, step, problem)
+  if not on_notice then return end
+  local message = ("%s: what became of its submission is looked for before anything is sent%s")
+    :format(step.path, problem and ("; the runs cannot be listed now (%s)"):format(
+      tostring(problem)) or "")
+  tasks.forbid_waiting("the function given as on_notice", on_notice, message)
+end
+
+local function conclude(store, state, port, step, attempt, on_notice)
   local _, loop = tasks.current()
   local run, doubt = port:in_doubt(attempt.request, attempt.repeated_at or attempt.intended_at,
     attempt)
+  local is_told
   while true do
     local verdict, problem = decide(store, state, port, attempt, run, doubt)
     if not verdict or verdict.verdict ~= "wait" then
       doubt.intent:close()
       return verdict, problem
     end
+    if not is_told then tell(on_notice, step, problem) end
+    is_told = true
     tasks.sleep(math.max(1, verdict.till - loop.host.wall()))
   end
 end
@@ -65,7 +78,8 @@ local function still_unknown(state, step, attempt, verdict, problem)
   return errors.new { kind = "unknown", message = ("%s: whether its submission at %s started a run "
     .. "is still not known: %s. Settle it with `luafabric resolve %s %s --adopt %s`, or with "
     .. "--not-started"):format(step.path, core.format_time(attempt.intended_at), seen,
-    state.run_id, text.shell_word(step.path), #list == 1 and list[1] or "JOB") }
+    step.kept and step.kept.run_id or state.run_id,
+    text.shell_word(step.kept and step.kept.path or step.path), #list == 1 and list[1] or "JOB") }
 end
 
 --- Writes down in a run what became of one of its submissions.
@@ -90,37 +104,56 @@ function M.record(store, state, event)
   return true
 end
 
-local function settle(store, state, port, step, attempt)
-  local verdict, problem = conclude(store, state, port, attempt)
+local function settle(store, state, port, step, attempt, on_notice)
+  local verdict, problem = conclude(store, state, port, step, attempt, on_notice)
   if not verdict then return nil, problem end
   if verdict.verdict == "unknown" then
     return nil, still_unknown(state, step, attempt, verdict, problem)
   end
-  return M.record(store, state, doubt_module.event(step.path, attempt, { by = "listing",
-    how = verdict.how, job_id = verdict.job_id }))
+  local kept = step.kept
+  return M.record(store, kept and kept.state or state, doubt_module.event(
+    kept and kept.path or step.path, attempt, { by = "listing",
+      how = verdict.how, job_id = verdict.job_id }))
 end
 
-local function is_meant(step, only)
-  if not only then return true end
-  for _, path in ipairs(only) do
-    if path == step.path or path == step.parent then return true end
-  end
-  return false
+local function each_of(path)
+  return path:match("^(.-)%[.*%]$") or path
 end
 
---- Settles what a run left in doubt, as far as a repair is about it; in a task.
+--- What a restricted repair may run, by path: what is named, and all that comes after it.
+local function meant_by(plan, only)
+  local meant, touched = {}, {}
+  for _, path in ipairs(only) do meant[path], touched[each_of(path)] = true, true end
+  local has_grown
+  repeat
+    has_grown = false
+    for _, step in ipairs(plan.steps) do
+      local follows = step.is_finally
+      for _, before in ipairs(step.after or {}) do follows = follows or touched[before.name] end
+      if follows and not meant[step.name] then
+        meant[step.name], touched[step.name], has_grown = true, true, true
+      end
+    end
+  until not has_grown
+  return meant
+end
+
+--- Settles what a run left in doubt, as far as a repair may run it; in a task.
 ---@param store luafabric.SqliteStore
 ---@param state luafabric.WorkflowRun  of the run, which has ended
 ---@param port luafabric.Executor
----@param only string[]|nil
+---@param plan luafabric.workflow.Plan  of the repair
+---@param on_notice nil|fun(text: string)  told once what has to be waited for
 ---@return boolean|nil ok
 ---@return luafabric.Error|nil err  kind "unknown": it is still not known
-function M.settle_all(store, state, port, only)
+function M.settle_all(store, state, port, plan, on_notice)
+  local meant = plan.only and #plan.only > 0 and meant_by(plan, plan.only) or nil
   for _, path in ipairs(state.order) do
     local step = state.steps[path]
-    local attempt = step.outcome == "unknown" and is_meant(step, only) and doubt_module.of(step)
+    local is_meant = not meant or meant[path] or meant[step.parent]
+    local attempt = step.outcome == "unknown" and is_meant and doubt_module.of(step)
     if attempt then
-      local ok, err = settle(store, state, port, step, attempt)
+      local ok, err = settle(store, state, port, step, attempt, on_notice)
       if not ok then return nil, err end
     end
   end
