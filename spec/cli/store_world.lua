@@ -72,7 +72,7 @@ function World:module(name, options, pause)
   local pauses = 0
   local function counted(seconds)
     pauses = pauses + 1
-    assert(pauses < 20, "it waits for ever")
+    assert(pauses <= 20, "it waits for ever")
     return pause(seconds)
   end
   return capture.run({ output = options.output }, function(terminal)

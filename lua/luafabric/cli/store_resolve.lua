@@ -8,6 +8,7 @@ local exit_codes = require "luafabric.cli.exit_codes"
 local results = require "luafabric.cli.results"
 local settling = require "luafabric.workflow.settling"
 local stored_run = require "luafabric.cli.stored_run"
+local text = require "luafabric.view.text"
 
 local M = {}
 
@@ -75,29 +76,45 @@ local function check_job(stored, options, attempt)
   return check_in_fabric(options, attempt)
 end
 
+--- Whether something became of an attempt that was in doubt.
+---@return boolean|nil is_settled
+---@return luafabric.Error|nil err
+local function is_settled(stored, step, attempt)
+  local state, err = stored:state()
+  if not state then return nil, err end
+  local attempts = state.steps[step.path].attempts
+  local now = attempts[#attempts]
+  return now.number ~= attempt.number or now.resolved ~= nil or now.state ~= attempt.state
+end
+
+--- Looks until it is settled, for a while or until a signal comes.
+local function wait_for_answer(stored, step, attempt, pause)
+  for _ = 1, LOOKS do
+    local is_interrupted = pause(PAUSE)
+    local settled, err = is_settled(stored, step, attempt)
+    if settled or err then return settled, err end
+    if is_interrupted then break end
+  end
+  return false
+end
+
 --- Asks the process that runs it, and waits a little for what it makes of it.
-local function ask(stored, step, attempt, options)
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+---@return integer|nil code
+local function ask(stored, step, attempt, options, pause)
   local kind = options.adopt and "resolve_adopt" or "resolve_not_started"
   local ok, err = stored.store:request(stored.row.run_id, kind, nil, { path = step.path,
     job_id = options.adopt })
   if not ok then return nil, err end
-  local host = require("luafabric.hosts.plain").new {}
-  for _ = 1, LOOKS do
-    host.wait(PAUSE)
-    local state
-    state, err = stored:state()
-    if not state then break end
-    local attempts = state.steps[step.path].attempts
-    local now = attempts[#attempts]
-    if now.number ~= attempt.number or now.resolved or now.state ~= attempt.state then
-      host.close()
-      return true
-    end
-  end
-  host.close()
-  if err then return nil, err end
-  return usage("%s was asked, and has not answered yet: look with luafabric show %s %s",
-    stored_run.owner(stored.row), stored.short_id, step.path)
+  local close
+  if not pause then pause, close = stored_run.new_pause() end
+  local settled, problem = wait_for_answer(stored, step, attempt, pause)
+  if close then close() end
+  if settled or problem then return settled, problem end
+  return nil, errors.new { kind = "usage", message = ("%s was asked, and has not answered yet: "
+    .. "look with luafabric show %s %s%s"):format(stored_run.owner(stored.row), stored.short_id,
+    text.shell_word(step.path), stored_run.store_words(options)) }, exit_codes.detached
 end
 
 local function record(stored, state, step, attempt, options)
@@ -112,23 +129,26 @@ local function next_words(stored, options)
   return "go on with it: " .. command
 end
 
-local function resolve(stored, options, terminal)
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+---@return integer|nil code  instead of the error's
+local function resolve(stored, options, terminal, pause)
   local state, err = stored:state()
   if not state then return nil, err end
   local step, attempt = find(stored, state, options.step)
   if not step then return nil, attempt end
-  local ok, note
+  local ok, note, code
   if options.adopt then
     ok, err, note = check_job(stored, options, attempt)
     if not ok then return nil, err end
   end
   local is_run = stored.row.state ~= "ended" and not stored_run.is_left(stored.row)
   if is_run then
-    ok, err = ask(stored, step, attempt, options)
+    ok, err, code = ask(stored, step, attempt, options, pause)
   else
     ok, err = record(stored, state, step, attempt, options)
   end
-  if not ok then return nil, err end
+  if not ok then return nil, err, code end
   terminal:print(("%s of run %s %s%s"):format(step.path, stored.short_id, options.adopt
     and "is job " .. options.adopt or "was not started", note and "; " .. note or ""))
   if not is_run then terminal:say(next_words(stored, options)) end
@@ -137,8 +157,9 @@ end
 
 ---@param options table  of the command line
 ---@param terminal table
+---@param pause nil|fun(seconds: number): boolean  waits; true when a signal came
 ---@return integer code
-function M.run(options, terminal)
+function M.run(options, terminal, pause)
   if options.adopt and not core.is_guid(options.adopt) then
     return results.failure(terminal, errors.new { kind = "usage", message = ("--adopt %s: expected "
       .. "the id of a job, as luafabric notebook list shows it"):format(options.adopt) })
@@ -150,10 +171,10 @@ function M.run(options, terminal)
   options.adopt = options.adopt and options.adopt:lower()
   local stored, err = stored_run.find(options)
   if not stored then return results.failure(terminal, err) end
-  local called, ok, problem = pcall(resolve, stored, options, terminal)
+  local called, ok, problem, code = pcall(resolve, stored, options, terminal, pause)
   stored:close()
   if not called then error(ok, 0) end
-  if not ok then return results.failure(terminal, problem) end
+  if not ok then return results.failure(terminal, problem, code) end
   return exit_codes.ok
 end
 

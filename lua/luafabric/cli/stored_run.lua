@@ -112,6 +112,19 @@ function M.exit_code(row)
   return row.state == "detached" and exit_codes.detached or nil
 end
 
+--- A pause that says when Ctrl-C or SIGTERM came, for a command that looks again and again.
+---@return fun(seconds: number): boolean pause  true when a signal came
+---@return fun() close
+function M.new_pause()
+  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM" } }
+  return function(seconds)
+    for _, event in ipairs(host.wait(seconds)) do
+      if event.kind == "signal" then return true end
+    end
+    return false
+  end, host.close
+end
+
 -- What a row knows, in a state that does not: the first event may not be written yet.
 local function complete(state, row)
   state.run_id, state.workflow = state.run_id or row.run_id, state.workflow or row.workflow
