@@ -87,7 +87,7 @@ local function prepare(options, job)
   job.limits, job.reports = limits, reports
   if options.repair then return repair.prepare(options, job) end
   if options.resume then
-    job.store, err = store_option.open(options)
+    job.store, err = store_option.open(options, true)
     if err then return nil, err end
     return prepare_again(options, job)
   end
