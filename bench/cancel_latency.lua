@@ -1,5 +1,5 @@
--- From `luafabric cancel` at one terminal to the process at another one that runs the workflow: when
--- its cancel begins, and when the command returns. Real processes and a real emulator, 5 rounds.
+-- From `luafabric cancel` at one terminal to the process at another one that runs the workflow:
+-- when its cancel begins, and when the command returns. Real processes and a real emulator.
 
 local command = require "spec.cli.command"
 local core = require "luafabric.core"

@@ -1,6 +1,6 @@
 -- What keeping a run costs: a chain of 40 steps that take no time, in a store on the disk and in
--- memory, on the virtual host, CPU time; commits are counted, and timed apart, on the clock. Then recovery: a fan-out with
--- 100,000 events that was left in the middle is read, folded, and goes on.
+-- memory, on the virtual host, CPU time; commits are counted, and timed apart, on the clock. Then
+-- recovery: a fan-out with 100,000 events that was left in the middle is read, folded, and goes on.
 
 local core = require "luafabric.core"
 local fabric = require "luafabric"

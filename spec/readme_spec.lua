@@ -204,3 +204,29 @@ describe("the README #process", function()
     end
   end)
 end)
+
+describe("the map of the house", function()
+  --- The folders and modules that it names.
+  local function named()
+    local file = assert(io.open("README.md", "r"))
+    local text = file:read("*a"):match("## The map of the house(.*)")
+    file:close()
+    local names = {}
+    for row in text:gmatch("\n| ([^|]*lua/luafabric/[^|]*) |") do
+      for entry in row:gmatch "`([^`]+)`" do
+        entry = entry:gsub("^lua/luafabric/", "")
+        for name in (entry:match("^{(.*)}%.lua$") or entry):gmatch "[^,]+" do
+          names[entry:find "^{" and name .. ".lua" or name] = true
+        end
+      end
+    end
+    return names
+  end
+
+  it("has every room", function()
+    local names = named()
+    local code, output = shell.run("cd lua/luafabric && ls -d *.lua */")
+    assert.are.equal(0, code)
+    for name in output:gmatch "[^\n]+" do assert.is_true(names[name], name) end
+  end)
+end)

@@ -114,8 +114,8 @@ M.attempt_transitions = {
 ---@field resolved { by: string, at: number, job_id: string|nil }|nil  what became of a submission
 ---  in doubt, where it was told later: its run, or that there is none
 ---@field from_run string|nil     the run that left it behind, where this one only watches it
----@field is_other boolean|nil    of such a one: it was asked for something else, or before something
----  changed; its end is awaited, and does not count
+---@field is_other boolean|nil    of such a one: it was asked for something else, or before
+---  something changed; its end is awaited, and does not count
 ---@field intended_at number
 ---@field repeated_at number|nil  when it was last meant to be sent again, after a wait
 ---@field submitted_at number|nil

@@ -60,3 +60,32 @@ describe("a mistake inside of the command", function()
     assert.matches("^luafabric: unknown option '%-%-nope'\nluafabric %-%-help", err)
   end)
 end)
+
+describe("luafabric alone", function()
+  local commands = {}
+  local without_help_of_their_own = { notebook = true, emulator = true, completion = true }
+
+  setup(function()
+    for _, command in ipairs(require("luafabric.cli.arguments").parser()._commands) do
+      commands[#commands + 1] = command._name
+    end
+  end)
+
+  it("names every command that there is", function()
+    local _, _, err = capture.run({}, function() return cli.main {} end)
+    local said = {}
+    for name in err:match("commands: ([^\n]+)"):gmatch("[^,]+") do
+      said[name:match "%a+"] = true
+    end
+    for _, name in ipairs(commands) do assert.is_true(said[name], name) end
+  end)
+
+  it("a mistake leads to the help of its command", function()
+    for _, name in ipairs(commands) do
+      if not without_help_of_their_own[name] then
+        local _, _, err = capture.run({}, function() return cli.main { name, "--nope" } end)
+        assert.matches(("\nluafabric %s --help shows what there is\n"):format(name), err, 1, true)
+      end
+    end
+  end)
+end)

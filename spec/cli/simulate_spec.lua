@@ -68,6 +68,31 @@ describe("luafabric simulate", function()
     assert.equal(output, again)
   end)
 
+  it("has time for notebooks that run for longer than a day", function()
+    local path = write("long.lua", HEAD .. [[return fabric.workflow("long", function(flow)
+      flow:notebook("N", { workspace = "W", timeout = "20h" })
+      flow:notebook("M", { workspace = "W", after = "N", timeout = "20h" })
+    end)]])
+    local code, output = simulate(path, "--seeds", "2", "--faults", "none", "--notebooks",
+      write("hours.lua", 'return { ["W/N"] = "13h", ["W/M"] = "13h" }'))
+    assert.equal(0, code, output)
+    assert.matches("\n +2  succeeded\n", output)
+  end)
+
+  it("ends with the sum so far where Ctrl-C comes, after the world that it plays", function()
+    local path, looks = write("nightly.lua", NIGHTLY), 0
+    local options = assert(command_line.parse { "simulate", path, "--seeds", "20" })
+    local code, output, told = capture.run({}, function(terminal)
+      return simulate_command.run(options, terminal, function()
+        looks = looks + 1
+        return looks == 3
+      end)
+    end)
+    assert.equal(3, code)
+    assert.matches("^3 worlds\n", output)
+    assert.equal("interrupted after 3 of 20 worlds\n", told)
+  end)
+
   it("gives the line that plays a world again, with what it was given", function()
     local path = write("nightly.lua", NIGHTLY)
     local notebooks = write("failing.lua", 'return { ["Sales/ingest"] = function(_, run) '

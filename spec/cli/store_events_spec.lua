@@ -71,6 +71,15 @@ describe("luafabric events", function()
         :format(world.path), err)
   end)
 
+  it("are followed until Ctrl-C, which says that the run goes on", function()
+    world:put(story.new({ "a" }, { run_id = "aaaaaa" }).events)
+    local code, out, err = world:module("store_events",
+      { run_id = "aaa", from = 1, follow = true }, function() return true end)
+    assert.are.same({ 7, "run_started" }, { code, types_of(out) })
+    assert.matches("^interrupted; process %d+ runs nightly aaaaaa on. Look with: luafabric show "
+      .. "aaaaaa %-%-store [^\n]+\n$", err)
+  end)
+
   it("of a run that is not there are an error, as an event, too", function()
     local code, out, err = world:luafabric("events", "zz")
     assert.are.equal(2, code)

@@ -28,6 +28,18 @@ describe("the option --store", function()
     store:close()
   end)
 
+  it("makes none for the command that goes on with a run", function()
+    local cli, capture = require "luafabric.cli", require "spec.cli.capture"
+    local path = folder .. "/rusn.db"
+    for _, words in ipairs { { "run", "--resume", "7f3a12" }, { "repair", "7f3a12" } } do
+      words[#words + 1], words[#words + 2] = "--store", path
+      local code, _, err = capture.run({}, function() return cli.main(words) end)
+      assert.are.equal(2, code)
+      assert.matches("there is no " .. path, err, 1, true)
+      assert.is_nil((io.open(path)))
+    end
+  end)
+
   it("memory is no store, and nothing to look into", function()
     assert.are.same({}, { store_option.open { store = "memory" } })
     local store, err = store_option.look { store = "memory" }

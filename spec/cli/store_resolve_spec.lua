@@ -152,6 +152,23 @@ describe("luafabric resolve", function()
     assert.equal("waiting", attempt().state)
   end)
 
+  it("is asked of the process that runs it, and one that does not answer is code 7", function()
+    local run = world:put(events())
+    for looks, signalled in pairs { [20] = false, [1] = true } do
+      local count = 0
+      local code, out, err = world:module("store_resolve", { run_id = "ab12", step = "load",
+        not_started = true }, function()
+          count = count + 1
+          assert(count <= 20)
+          return signalled
+        end)
+      assert.are.same({ 7, "", looks }, { code, out, count })
+      assert.matches("^luafabric: process %d+ was asked, and has not answered yet: look with "
+        .. "luafabric show ab12cd load %-%-store [^\n]+\n$", err)
+    end
+    run:close()
+  end)
+
   it("refuses what cannot be meant", function()
     put(ending)
     local function refused(pattern, ...)

@@ -54,7 +54,7 @@ local function play(options)
     return interrupt:run_worker(function()
       tasks.sleep(5) -- an emulator starts
       local control = new_control(loop, log, options)
-      interrupt:started(control)
+      interrupt[options.replaces and "replacing" or "started"](interrupt, control)
       local state = control.wait()
       if not state.detached then return state.cancelled and 3 or 0 end
       interrupt:say_what_is_left()
@@ -143,6 +143,22 @@ describe("the first Ctrl-C or SIGTERM", function()
     local played = play { signals = { { 20 } }, on_interrupt = "detach" }
     assert.are.same({ 7, "detach", 20 }, { played.code, played.log, played.at })
   end)
+end)
+
+describe("a signal while a left run is ended, so that another can start", function()
+  it("is about the left one, with the way to go on, and says that the new one does not start",
+    function()
+      local played = play { signals = { { 20, "TERM" } }, replaces = true,
+        resume_command = resume_command }
+      assert.are.same({ 3, "cancel" }, { played.code, played.log })
+      assert.matches("^the new run does not start; of the one that was to be replaced:\ncancelling "
+        .. "2 runs and waiting for the end\nif this is ended before that, finish it with: "
+        .. "luafabric run %-%-resume " .. RUN, played.err)
+      played = play { signals = { { 20, "QUIT" } }, replaces = true,
+        resume_command = resume_command }
+      assert.are.same({ 7, "detach" }, { played.code, played.log })
+      assert.matches("^the new run does not start; .-:\ngo on with this run later: ", played.err)
+    end)
 end)
 
 describe("the second", function()

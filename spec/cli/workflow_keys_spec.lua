@@ -117,6 +117,44 @@ describe("two commands of one key #process", function()
     assert.are.equal(3, again:finish().code)
   end)
 
+  it("a signal while a left run is ended is about that one: nothing of it is forgotten", function()
+    local first, id = running "leaving"
+    first:kill "KILL"
+    first:finish()
+    local before = started "Endless"
+    local again = begin("held", "--key", "leaving", "--on-duplicate", "replace")
+    again:finish()
+    assert.are.equal(2, again.code, again.err)
+    assert.matches("it is a run of the workflow endless, and this is held", again.err)
+    again = begin("endless", "--key", "leaving", "--on-duplicate", "replace")
+    again:says "is cancelled first"
+    again:kill "QUIT"
+    again:finish()
+    assert.are.equal(7, again.code, again.err)
+    assert.matches("the new run does not start", again.err)
+    assert.matches("luafabric run --resume " .. id, again.err, 1, true)
+    assert.are.equal(before, started "Endless")
+  end)
+
+  it("Ctrl-C while the owner is awaited: it still cancels, and nothing was started", function()
+    local first = begin("stubborn", "--key", "awaited")
+    first:says "Endless  submitted"
+    local id = first.err:match "luafabric run %-%-resume (%x+)"
+    local second = begin("endless", "--key", "awaited", "--on-duplicate", "replace")
+    second:says "asked process"
+    second:kill "INT"
+    assert.are.equal(7, second:finish().code)
+    assert.matches(("interrupted: nothing was started. Run %s was asked to cancel, and goes on "
+      .. "doing so. Look with: luafabric show %s\n"):format(id, id), second.err, 1, true)
+    local joined = begin("stubborn", "--key", "awaited", "--on-duplicate", "join", "-o", "json")
+    joined:says "this follows it"
+    joined:kill "INT"
+    joined:finish()
+    assert.are.same({ 7, id }, { joined.code, joined.document.run_id })
+    first:kill "QUIT"
+    assert.are.equal(7, first:finish().code)
+  end)
+
   it("replaces the other, which ends before", function()
     local first = running "replaced"
     local before = started "Endless"

@@ -41,12 +41,12 @@ local function in_a_loop(fn)
 end
 
 --- A run that is on, whose process is gone.
-local function leave_one()
+local function leave_one(given)
   local owner = store.owner
   -- A process of this number began at another time.
   store.owner = owners.new():gsub("^(%d+)/%d+", "%1/1")
   local loop = tasks.new(lab.host)
-  loop:spawn(function() return run() end)
+  loop:spawn(function() return run(given) end)
   loop:run(loop:spawn(function() tasks.sleep(120) end))
   lab.host.close() -- requests on their way are dropped, as the kernel would
   store.owner = owner
@@ -136,7 +136,7 @@ describe("a run whose key another has", function()
       tasks.sleep(30)
       local report = assert(run { on_duplicate = "replace",
         on_other = function(what) told[#told + 1] = what end })
-      assert.are.same({ "replace" }, told)
+      assert.are.same({ "replace", "replaced" }, told)
       assert.is_true(report:ok())
       local replaced = first.result[1]
       assert.are.same({ "cancelled", "replacement", "succeeded" },
@@ -169,13 +169,57 @@ describe("a run whose key one has that nobody runs", function()
     local told = {}
     local report = assert(run { on_duplicate = "replace",
       on_other = function(what) told[#told + 1] = what end })
-    assert.are.same({ "take_up" }, told)
+    assert.are.same({ "take_up", "replaced" }, told)
     assert.is_true(report:ok())
     assert.are.same({ 2, 0 }, { lab:started("W/N"), lab:open_runs() })
     local row = assert(store:find(report.run_id))
     for _, other in ipairs(rows()) do
       if other.run_id ~= row.run_id then assert.are.equal("cancelled", other.outcome) end
     end
+  end)
+
+  it("has its control handed over: who uses it gives up the new run", function()
+    for _, way in ipairs { "cancel", "detach" } do
+      store:close()
+      new_world()
+      leave_one()
+      local id = rows()[1].run_id
+      local report = assert(run { on_duplicate = "replace", on_other = function(_, _, control)
+        assert.are.equal(id, control.state.run_id)
+        control[way](control)
+      end })
+      assert.are.equal(id, report.run_id)
+      local is_left = way == "detach"
+      assert.are.same({ is_left and "detached" or "ended", not is_left and "cancelled" or nil },
+        { rows()[1].state, report.outcome })
+      assert.are.same({ 1, 1, is_left and 0 or 1 },
+        { #rows(), lab:started("W/N"), lab:started("W/L") }, way)
+    end
+  end)
+
+  it("ends as it was begun, whatever the new run is told", function()
+    leave_one { key = "k", inputs = { day = "1" } }
+    local id = rows()[1].run_id
+    local report = assert(run { key = "k", inputs = { day = "2" }, on_duplicate = "replace",
+      exclusive = true, submission = "at_least_once" })
+    assert.is_true(report:ok())
+    assert.are.equal("cancelled", assert(store:find(id)).outcome)
+    for _, event in ipairs(assert(store:events(id))) do
+      assert.is_nil(event.exclusive)
+      assert.is_true(event.submission ~= "at_least_once")
+    end
+  end)
+
+  it("is not replaced by a run of another workflow", function()
+    leave_one { key = "k" }
+    local other = fabric.workflow("weekly", function(flow)
+      flow:notebook("N", { workspace = "W" })
+    end)
+    local report, err = other:run(options_of { key = "k", on_duplicate = "replace" })
+    assert.is_nil(report)
+    assert.matches("could not be ended: it is a run of the workflow nightly, and this is weekly$",
+      err.message)
+    assert.are.equal(1, lab:started("W/N"))
   end)
 
   it("does not replace one that cannot be ended, and says why", function()

@@ -85,6 +85,20 @@ describe("a repair of a run that left a submission in doubt", function()
     assert.equal("it is settled already: its run is job " .. job_id, why)
   end)
 
+  it("is settled once: who looked before that is told, and nothing is written down", function()
+    leave_in_doubt "lost_answer"
+    local state = assert(taking_up.fold(world.store, RUN_ID))
+    local event = doubt.event("load", assert(doubt.of(state.steps.load)), { by = "user" })
+    assert.is_true(say(nil))
+    local count = #assert(world.store:events(RUN_ID))
+    local ok, err = settling.record(world.store, state, event)
+    assert.is_nil(ok)
+    assert.equal("usage", err.kind)
+    assert.equal("run 7f3a12000000: load: there is nothing to resolve: it is settled already: it "
+      .. "was not started", err.message)
+    assert.equal(count, #assert(world.store:events(RUN_ID)))
+  end)
+
   it("runs what the user says was not started", function()
     leave_in_doubt "lost_answer"
     assert.is_true(say(nil))

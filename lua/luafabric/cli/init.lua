@@ -5,8 +5,8 @@
 local M = {}
 
 -- The commands that are about workflows; those of the store, by the module of each.
-local of_workflows = { run = true, plan = true, runs = true, show = true, events = true,
-  cancel = true, repair = true, resolve = true }
+local of_workflows = { run = true, plan = true, simulate = true, convert = true, runs = true,
+  show = true, events = true, cancel = true, repair = true, resolve = true }
 local of_the_store = { runs = "luafabric.cli.store_runs", show = "luafabric.cli.store_show",
   events = "luafabric.cli.store_events", cancel = "luafabric.cli.store_cancel",
   resolve = "luafabric.cli.store_resolve" }
@@ -69,8 +69,9 @@ end
 local function print_usage(terminal)
   local exit_codes = require "luafabric.cli.exit_codes"
   terminal:tell(require("luafabric.cli.arguments").parser():get_usage())
-  terminal:tell("commands: run, plan, simulate, convert, runs, show, events, cancel, notebook run, "
-    .. "notebook status, notebook cancel, notebook list, emulator, completion")
+  terminal:tell("commands: run, repair, plan, simulate, convert, runs, show, events, cancel, "
+    .. "resolve, notebook run, notebook status, notebook cancel, notebook list, emulator, "
+    .. "completion")
   terminal:tell(hint {})
   return exit_codes.usage
 end

@@ -168,8 +168,9 @@ end
 --- An error where no run was started.
 ---@param terminal table
 ---@param err luafabric.Error|string
+---@param code integer|nil  default: of the error
 ---@return integer code
-function M.failure(terminal, err)
+function M.failure(terminal, err, code)
   if not errors.is(err) then err = errors.new { kind = "usage", message = tostring(err) } end
   if terminal.json then
     print_document(terminal, {
@@ -178,7 +179,7 @@ function M.failure(terminal, err)
     })
   end
   terminal:tell("luafabric: " .. one_line(err))
-  return exit_codes.of_error(err)
+  return code or exit_codes.of_error(err)
 end
 
 --- Something went wrong in luafabric itself; nothing was submitted.

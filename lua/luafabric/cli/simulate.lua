@@ -50,7 +50,8 @@ function M.add(parser)
   command:flag("--exclusive", "Nobody else runs its notebooks, as for run; the fault foreign "
     .. "contradicts it, and is left out of all.")
   command:epilog("Exit codes: 0 when the promise held in every world: no run twice, none "
-    .. "forgotten, none of somebody else's taken; 1 when it did not; 2 anything wrong before.")
+    .. "forgotten, none of somebody else's taken; 1 when it did not; 2 anything wrong before; 3 "
+    .. "when Ctrl-C ended it\nbefore the last world, and the promise held until then.")
   return command
 end
 
@@ -186,24 +187,55 @@ local function play(given, seed, has_story)
   return nil, errors.new { kind = "usage", message = "--notebooks: " .. slip }
 end
 
+--- Says that Ctrl-C or SIGTERM came since it was asked last.
+local function new_look()
+  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM" } }
+  return function()
+    for _, event in ipairs(host.wait(0)) do
+      if event.kind == "signal" then return true end
+    end
+    return false
+  end, host.close
+end
+
+--- Plays the worlds of the seeds from the first to the last; the sum of them, and the last one.
+---@return table|nil sum
+---@return table|luafabric.Error trial  or the error
+local function play_all(given, options, terminal, is_interrupted)
+  local trials = require "luafabric.simulation.trial"
+  local sum, count = trials.sum(), options.seed and 1 or options.seeds or SEEDS
+  local first = options.seed or 1
+  local trial, err
+  for seed = first, first + count - 1 do
+    trial, err = play(given, seed, options.seed ~= nil)
+    if not trial then return nil, err end
+    trials.add(sum, trial)
+    if is_interrupted() and sum.count < count then
+      sum.is_cut = true
+      terminal:tell(("interrupted after %d of %d worlds"):format(sum.count, count))
+      break
+    end
+  end
+  return sum, trial
+end
+
 ---@param options table  of the command line
 ---@param terminal table
+---@param is_interrupted nil|fun(): boolean  default: whether a signal came
 ---@return integer code
-function M.run(options, terminal)
+function M.run(options, terminal, is_interrupted)
   local given, err = read(options)
   if not given then return results.failure(terminal, err) end
-  local trials = require "luafabric.simulation.trial"
-  local sum, trial = trials.sum(), nil
-  local first = options.seed or 1
-  for seed = first, first + (options.seed and 1 or options.seeds or SEEDS) - 1 do
-    trial, err = play(given, seed, options.seed ~= nil)
-    if not trial then return results.failure(terminal, err) end
-    trials.add(sum, trial)
-  end
+  local close
+  if not is_interrupted then is_interrupted, close = new_look() end
+  local ok, sum, trial = pcall(play_all, given, options, terminal, is_interrupted)
+  if close then close() end
+  if not ok then error(sum, 0) end
+  if not sum then return results.failure(terminal, trial) end
   local lines = options.seed and story_lines(trial) or sum_lines(options, sum)
   local text = require("luafabric.cli.terminal").harmless(table.concat(lines, "\n"))
   if not terminal:print(text) or #sum.broken > 0 then return exit_codes.failed end
-  return exit_codes.ok
+  return sum.is_cut and exit_codes.cancelled or exit_codes.ok
 end
 
 return M

@@ -1,4 +1,5 @@
--- The command line of runs, show, events and cancel: the commands that look into the store.
+-- The command line of runs, show, events, cancel and resolve: the commands that look into the
+-- store.
 
 local exit_codes = require "luafabric.cli.exit_codes"
 local store_option = require "luafabric.cli.store_option"
@@ -55,7 +56,7 @@ local function add_events(parser)
     :convert(whole_number "--from"):default("1")
   store_option.add(events)
   events:epilog("Exit codes: 0 when all of them were printed, 2 when there is no such run, 7 when "
-    .. "--follow\nstopped since nobody runs it.")
+    .. "--follow\nstopped since nobody runs it, or Ctrl-C came.")
 end
 
 local function add_cancel(parser)
@@ -84,7 +85,8 @@ local function add_resolve(parser)
   resolve:flag("-q --quiet", "No words on standard error.")
   store_option.add(resolve)
   resolve:epilog("Exit codes: 0 when it was written down, 2 when there is nothing in doubt, or the "
-    .. "job cannot be its run.")
+    .. "job cannot be its run,\n7 when the process that runs it was asked, and has not answered "
+    .. "yet.")
 end
 
 --- Adds the commands to the parser.

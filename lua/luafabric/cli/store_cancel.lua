@@ -126,17 +126,6 @@ local function cancel(stored, options, terminal, pause)
   end
 end
 
--- A pause that says when Ctrl-C or SIGTERM came.
-local function new_pause()
-  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM" } }
-  return function(seconds)
-    for _, event in ipairs(host.wait(seconds)) do
-      if event.kind == "signal" then return true end
-    end
-    return false
-  end, host.close
-end
-
 ---@param options table  of the command line
 ---@param terminal table
 ---@param pause nil|fun(seconds: number): boolean  waits; true when a signal came
@@ -145,7 +134,7 @@ function M.run(options, terminal, pause)
   local stored, err = stored_run.find(options)
   if not stored then return fail(terminal, err) end
   local close
-  if not pause then pause, close = new_pause() end
+  if not pause then pause, close = stored_run.new_pause() end
   local ok, code = pcall(cancel, stored, options, terminal, pause)
   if close then close() end
   stored:close()

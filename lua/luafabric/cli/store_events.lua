@@ -27,6 +27,13 @@ local function say_left(stored, options, terminal)
   return exit_codes.detached
 end
 
+local function interrupted(stored, options, terminal)
+  terminal:tell(("interrupted; %s runs %s %s on. Look with: luafabric show %s%s"):format(
+    stored_run.owner(stored.row), stored.row.workflow, stored.short_id, stored.short_id,
+    stored_run.store_words(options)))
+  return exit_codes.detached
+end
+
 --- Prints events until none can come any more. Whether the run has ended is looked at before its
 --- events are: none is left out.
 local function follow(stored, options, terminal, pause)
@@ -39,7 +46,7 @@ local function follow(stored, options, terminal, pause)
     if not number then return code end
     if row.state == "ended" then return exit_codes.ok end
     if stored_run.is_left(row) then return say_left(stored, options, terminal) end
-    pause(PAUSE)
+    if pause(PAUSE) then return interrupted(stored, options, terminal) end
   end
 end
 
@@ -49,21 +56,16 @@ local function print_events(stored, options, terminal, pause)
   return number and exit_codes.ok or code
 end
 
-local function new_pause()
-  local host = require("luafabric.hosts.plain").new()
-  return function(seconds) host.wait(seconds) end, host.close
-end
-
 ---@param options table  of the command line
 ---@param terminal table
----@param pause nil|fun(seconds: number)  default: waits
+---@param pause nil|fun(seconds: number): boolean  waits; true when a signal came
 ---@return integer code
 function M.run(options, terminal, pause)
   terminal.jsonl = true
   local stored, err = stored_run.find(options)
   if not stored then return results.failure(terminal, {}, err) end
   local close
-  if options.follow and not pause then pause, close = new_pause() end
+  if options.follow and not pause then pause, close = stored_run.new_pause() end
   local ok, code = pcall(print_events, stored, options, terminal, pause)
   if close then close() end
   stored:close()

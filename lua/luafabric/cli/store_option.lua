@@ -32,14 +32,16 @@ end
 
 --- The store to write to; it is made where there is none.
 ---@param options { store: string|nil, local_dir: string|nil, resume: string|nil }
+---@param is_there boolean|nil  a run of it is named: a store that is not there has none
 ---@return luafabric.SqliteStore|nil store  nil without an error: memory
 ---@return luafabric.Error|nil err
-function M.open(options)
+function M.open(options, is_there)
   local ok, err = check(options)
   if not ok then return nil, err end
   if M.is_memory(options) then return nil end
   local path = options.store
-  return require("luafabric.store.sqlite").open(path ~= DEFAULT and path or nil)
+  return require("luafabric.store.sqlite").open(path ~= DEFAULT and path or nil,
+    { create = not is_there })
 end
 
 --- The store to look into; none is made. A file that this user may only read is read.

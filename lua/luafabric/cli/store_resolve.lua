@@ -8,6 +8,7 @@ local exit_codes = require "luafabric.cli.exit_codes"
 local results = require "luafabric.cli.results"
 local settling = require "luafabric.workflow.settling"
 local stored_run = require "luafabric.cli.stored_run"
+local text = require "luafabric.view.text"
 
 local M = {}
 
@@ -103,26 +104,41 @@ local function judge(step, number, options)
   if job_id then return false, "its run is job " .. job_id end
 end
 
+--- Looks until it is settled, for a while or until a signal comes.
+---@return boolean|nil is_so  nil: it is not settled yet
+---@return string|luafabric.Error|nil why  it is not, or the error
+local function wait_for_answer(stored, step, attempt, options, pause)
+  for _ = 1, LOOKS do
+    local is_interrupted = pause(PAUSE)
+    local state, err = stored:state()
+    if not state then return nil, err end
+    local is_so, why = judge(state.steps[step.path], attempt.number, options)
+    if is_so ~= nil then return is_so, why end
+    if is_interrupted then break end
+  end
+end
+
 --- Asks the process that runs it, and waits a little for what it makes of it.
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+---@return integer|nil code
 local function ask(stored, step, attempt, options, pause)
   local kind = options.adopt and "resolve_adopt" or "resolve_not_started"
   local ok, err = stored.store:request(stored.row.run_id, kind, nil, { path = step.path,
     job_id = options.adopt })
   if not ok then return nil, err end
-  for _ = 1, LOOKS do
-    pause(PAUSE)
-    local state
-    state, err = stored:state()
-    if not state then break end
-    local is_so, why = judge(state.steps[step.path], attempt.number, options)
-    if is_so then return true end
-    if is_so == false then
-      return usage("run %s: %s was not settled as you said: %s", stored.short_id, step.path, why)
-    end
+  local close
+  if not pause then pause, close = stored_run.new_pause() end
+  local is_so, why = wait_for_answer(stored, step, attempt, options, pause)
+  if close then close() end
+  if is_so then return true end
+  if is_so == false then
+    return usage("run %s: %s was not settled as you said: %s", stored.short_id, step.path, why)
   end
-  if err then return nil, err end
-  return usage("%s was asked, and has not answered yet: look with luafabric show %s %s",
-    stored_run.owner(stored.row), stored.short_id, step.path)
+  if why then return nil, why end
+  return nil, errors.new { kind = "usage", message = ("%s was asked, and has not answered yet: "
+    .. "look with luafabric show %s %s%s"):format(stored_run.owner(stored.row), stored.short_id,
+    text.shell_word(step.path), stored_run.store_words(options)) }, exit_codes.detached
 end
 
 local function record(stored, state, step, attempt, options)
@@ -137,6 +153,9 @@ local function next_words(stored, options)
   return "go on with it: " .. stored:repair_command(options)
 end
 
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+---@return integer|nil code  instead of the error's
 local function resolve(stored, options, terminal, pause)
   local state, err = stored:state()
   if not state then return nil, err end
@@ -148,18 +167,18 @@ local function resolve(stored, options, terminal, pause)
   end
   local step, attempt = find(stored, state, options.step)
   if not step then return nil, attempt end
-  local ok, note
+  local ok, note, code
   if options.adopt then
     ok, err, note = check_job(stored, options, attempt)
     if not ok then return nil, err end
   end
   local is_run = stored.row.state ~= "ended" and not stored_run.is_left(stored.row)
   if is_run then
-    ok, err = ask(stored, step, attempt, options, pause)
+    ok, err, code = ask(stored, step, attempt, options, pause)
   else
     ok, err = record(stored, state, step, attempt, options)
   end
-  if not ok then return nil, err end
+  if not ok then return nil, err, code end
   terminal:print(("%s of run %s %s%s"):format(step.path, stored.short_id, options.adopt
     and "is job " .. options.adopt or "was not started", note and "; " .. note or ""))
   if not is_run then terminal:say(next_words(stored, options)) end
@@ -168,7 +187,7 @@ end
 
 ---@param options table  of the command line
 ---@param terminal table
----@param pause nil|fun(seconds: number)  waits
+---@param pause nil|fun(seconds: number): boolean  waits; true when a signal came
 ---@return integer code
 function M.run(options, terminal, pause)
   if options.adopt and not core.is_guid(options.adopt) then
@@ -182,12 +201,10 @@ function M.run(options, terminal, pause)
   options.adopt = options.adopt and options.adopt:lower()
   local stored, err = stored_run.find(options)
   if not stored then return results.failure(terminal, err) end
-  local host = not pause and require("luafabric.hosts.plain").new {}
-  local called, ok, problem = pcall(resolve, stored, options, terminal, pause or host.wait)
-  if host then host.close() end
+  local called, ok, problem, code = pcall(resolve, stored, options, terminal, pause)
   stored:close()
   if not called then error(ok, 0) end
-  if not ok then return results.failure(terminal, problem) end
+  if not ok then return results.failure(terminal, problem, code) end
   return exit_codes.ok
 end
 

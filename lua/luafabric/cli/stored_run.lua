@@ -77,6 +77,9 @@ end
 ---@return string  "", or what follows the run's id
 function M.again_words(options, look_options)
   local parts = { M.store_words(options), look_options or "" }
+  if options.params and options.params ~= "-" then
+    parts[#parts + 1] = " --params " .. text.shell_word(options.params)
+  end
   -- Only where a value comes from, never the value.
   for _, pair in ipairs(options.parameter_env or {}) do
     parts[#parts + 1] = " --parameter-env " .. text.shell_word(pair)
@@ -141,6 +144,19 @@ end
 function M.exit_code(row)
   if row.state == "ended" then return exit_codes.of_outcome(row.outcome) end
   return row.state == "detached" and exit_codes.detached or nil
+end
+
+--- A pause that says when Ctrl-C or SIGTERM came, for a command that looks again and again.
+---@return fun(seconds: number): boolean pause  true when a signal came
+---@return fun() close
+function M.new_pause()
+  local host = require("luafabric.hosts.plain").new { signals = { "INT", "TERM" } }
+  return function(seconds)
+    for _, event in ipairs(host.wait(seconds)) do
+      if event.kind == "signal" then return true end
+    end
+    return false
+  end, host.close
 end
 
 -- What a row knows, in a state that does not: the first event may not be written yet.

@@ -146,10 +146,22 @@ end
 
 --- The workflow runs now, and this controls it. A signal from before counts.
 function Interrupt:started(control)
-  self.control = control
+  self.control, self.is_replacing = control, nil
 end
 
---- Another process' run is followed: a signal ends the following, and nothing else.
+--- A run that this one replaces is ended from here: a signal is about that one, and this one does
+--- not start.
+function Interrupt:replacing(control)
+  self.control, self.is_replacing, self.last_words = control, true, nil
+end
+
+--- It has ended: whatever is signalled now is about a run that has not begun.
+function Interrupt:replaced()
+  self.control, self.is_replacing, self.last_words = nil, nil, nil
+end
+
+--- Another process' run is followed, or was asked to end: a signal ends the following, and nothing
+--- else.
 ---@param last_words fun(): string
 function Interrupt:following(last_words)
   self.last_words = last_words
@@ -300,6 +312,9 @@ function Interrupt:signalled(wish, name)
   if self.last_words then return self:stop_following() end
   if not self.control then return self:leave_nothing() end
   if self.detaches then return self:leave() end
+  if self.is_replacing and self.cancels == 0 then
+    self:tell("the new run does not start; of the one that was to be replaced:")
+  end
   if wish == "detach" or self.choice == "detach" then return self:detach() end
   self.cancels = self.cancels + 1
   if self.cancels == 1 then return self:cancel(name == "INT") end

@@ -51,7 +51,7 @@ function M.explain(err, options, look_options)
 end
 
 --- What is said when another run is followed or ended.
----@param what "join"|"replace"|"take_up"
+---@param what "join"|"replace"|"take_up"|"replaced"
 ---@param row luafabric.RunRow
 ---@return string
 function M.notice(what, row)
@@ -63,8 +63,19 @@ function M.notice(what, row)
     return ("%s has the same key: asked %s to cancel it; this run starts when it has ended")
       :format(named(row), standing.owner(row))
   end
+  if what == "replaced" then return ("%s has ended; this run starts now"):format(named(row)) end
   return ("%s has the same key, and nobody runs it: what of it runs in Fabric is cancelled first")
     :format(named(row))
+end
+
+--- The last words of a command that was told to stop while it waited for the end of the run that it
+--- was to replace.
+---@param row luafabric.RunRow
+---@param options table
+---@return string
+function M.still_cancelled(row, options)
+  return ("interrupted: nothing was started. Run %s was asked to cancel, and goes on doing so. "
+    .. "Look with: %s"):format(row.run_id, command("show", row, options))
 end
 
 --- The last words of a command that followed a run which nobody runs any more, or that was told to

@@ -102,14 +102,16 @@ function M.document(state, result)
 end
 
 --- The same for a command that did not come to run anything.
----@param known { workflow: string|nil, file: string|nil }
+---@param known { run_id: string|nil, workflow: string|nil, file: string|nil }  run_id: of the run
+---  that it followed
 ---@param exit_code integer
 ---@param err luafabric.Error
 ---@param reports string[]|nil  that were written
 ---@return string text  one line
 function M.refusal(known, exit_code, err, reports)
-  return M.document({ workflow = known.workflow, file = known.file, order = {}, steps = {},
-    warnings = {} }, { exit_code = exit_code, reports = reports, error = err })
+  return M.document({ run_id = known.run_id, workflow = known.workflow, file = known.file,
+    order = {}, steps = {}, warnings = {} },
+    { exit_code = exit_code, reports = reports, error = err })
 end
 
 --- An event as a line of --output jsonl, its type first. Each field is encoded for itself: one that

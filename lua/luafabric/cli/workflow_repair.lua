@@ -19,7 +19,7 @@ local M = {}
 ---@return luafabric.Error|nil err
 function M.prepare(options, job)
   local err
-  job.store, err = store_option.open { store = options.store or "default" }
+  job.store, err = store_option.open({ store = options.store or "default" }, true)
   if err then return nil, err end
   if not job.store then
     return workflow_inputs.usage("repair needs the store of the run, not --store memory")

@@ -87,7 +87,7 @@ local function prepare(options, job)
   job.limits, job.reports = limits, reports
   if options.repair then return repair.prepare(options, job) end
   if options.resume then
-    job.store, err = store_option.open(options)
+    job.store, err = store_option.open(options, true)
     if err then return nil, err end
     return prepare_again(options, job)
   end
@@ -129,14 +129,27 @@ local function finish_left(terminal, interrupt, job, code, err)
     next = next_command, is_gone = interrupt.is_local })
 end
 
---- Another run has the key: it is said what becomes of it, and a signal ends only the following.
-local function met(job, what, row, interrupt, given, screen)
-  screen:tell(others.notice(what, row))
-  if what ~= "join" then return end
-  given.joined, job.joined = true, row
+local meets = {}
+
+function meets.join(job, row, interrupt, given)
+  given.joined, job.joined, job.known.run_id = true, row, row.run_id
   interrupt:following(function()
     return others.left({}, row, job.options, job.look_options)
   end)
+end
+
+function meets.replace(job, row, interrupt)
+  interrupt:following(function() return others.still_cancelled(row, job.options) end)
+end
+
+function meets.take_up(_, _, interrupt, _, control) interrupt:replacing(control) end
+
+function meets.replaced(_, _, interrupt) interrupt:replaced() end
+
+--- Another run has the key: it is said what becomes of it, and what a signal does meanwhile.
+local function met(job, interrupt, screen, given, what, row, control)
+  screen:tell(others.notice(what, row))
+  meets[what](job, row, interrupt, given, control)
 end
 
 --- The end of a run that was followed.
@@ -156,7 +169,7 @@ local function work(job, terminal, connection, interrupt, screen, given)
     plan = job.plan, resume = job.resume, inputs = job.inputs, store = job.store,
     repair = job.repair, only = job.only, again = job.options.again, changed = job.options.changed,
     client = client, key = job.options.key, on_duplicate = job.options.on_duplicate,
-    on_other = function(what, row) met(job, what, row, interrupt, given, screen) end,
+    on_other = function(...) met(job, interrupt, screen, given, ...) end,
     on_notice = function(text) screen:tell(text) end,
     timeout = job.limits.timeout, deadline = job.limits.deadline,
     max_concurrency = job.limits.max_concurrency,

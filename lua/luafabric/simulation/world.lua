@@ -16,7 +16,7 @@ local wire = require "luafabric.simulation.wire"
 
 local M = {}
 
-local LATEST = 12 * 3600 -- seconds: a world that goes on for longer is not lively
+local LATEST = 12 * 3600 -- seconds beside what notebooks take: longer than that is not lively
 local MOST_TRIES = 60 -- of taking a run up
 
 ---@class luafabric.World
@@ -123,6 +123,13 @@ function events.foreign(world, event)
 end
 
 events["end"] = function(world) world.is_over = true end
+
+--- The notebooks that ran give it time.
+function events.too_late(world)
+  local left = world.latest - world.base.now()
+  if left <= 0 then return events["end"](world) end
+  world:post({ kind = "too_late" }, left)
+end
 
 --- A run that nobody runs is taken up; one that is not there yet is started.
 function events.begin(world, event)
@@ -241,8 +248,13 @@ end
 
 -- ---- a new world ----
 
-local function new_service(options, weather, chance)
-  local settings = { run = options.notebooks.run, retry_after = chance.one { 20, 60 },
+local function new_service(world, options, weather, chance)
+  local function run(job, now)
+    local result, seconds = options.notebooks.run(job, now)
+    world.latest = world.latest + seconds
+    return result, seconds
+  end
+  local settings = { run = run, retry_after = chance.one { 20, 60 },
     visibility_lag = { list = weather.list_lag, status = weather.visibility,
       instance = weather.visibility, livy = weather.list_lag },
     status_lag = weather.status_lag, queue = chance.one { 0, 0, 0, 25 },
@@ -272,12 +284,13 @@ function M.new(options)
     { each = options.each, heals = options.heals })
   local self = setmetatable({ weather = weather, chance = choices, runs = options.runs,
     problems = {}, processes = {}, by_request = {}, dead = {}, told = {}, born = 0,
+    latest = LATEST,
     offset = weather.offset, notes = options.has_story and {} or nil,
     events = {}, client_settings = { visible_after = 30, late_by = 300,
       endpoint = "https://api.fabric.microsoft.com/v1" } }, World)
   for name, value in pairs(options.client or {}) do self.client_settings[name] = value end
   self.ways = wire.ways(weather)
-  self.service = new_service(options, weather, choices)
+  self.service = new_service(self, options, weather, choices)
   self.truth = truth.new(self)
   self.base = virtual.new { seed = options.seed, log = false,
     connect_delay = weather.connect_delay,
@@ -292,7 +305,7 @@ function M.new(options)
     self:post({ kind = "begin", run = run }, choices.one { 0, 0, 3, 60 })
   end
   troubles.prepare(self)
-  self:post({ kind = "end" }, LATEST)
+  self:post({ kind = "too_late" }, LATEST)
   return self
 end
 

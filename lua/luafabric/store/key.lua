@@ -36,7 +36,8 @@ function M.of(store)
   end
   if not key then
     return nil, errors.new { kind = "configuration",
-      message = ("the key of the store of runs: %s"):format(message) }
+      message = ("the key of the store of runs: %s. Mend that, or give another file with --store")
+        :format(message) }
   end
   keys[store.db] = key
   return key

@@ -7,6 +7,7 @@ local doubt_module = require "luafabric.history.doubt"
 local errors = require "luafabric.errors"
 local history = require "luafabric.history"
 local reconcile = require "luafabric.policy.reconcile"
+local taking_up = require "luafabric.workflow.taking_up"
 local tasks = require "luafabric.tasks"
 local text = require "luafabric.view.text"
 
@@ -82,24 +83,38 @@ local function still_unknown(state, step, attempt, verdict, problem)
     text.shell_word(step.kept and step.kept.path or step.path), #list == 1 and list[1] or "JOB") }
 end
 
+--- Whether nobody settled it since it was looked at: by then the run may not have been ours.
+local function still_in_doubt(store, state, event)
+  local now, err = taking_up.fold(store, state.run_id)
+  if not now then return nil, err end
+  local attempt, why = doubt_module.of(now.steps[event.path])
+  if attempt and attempt.number == event.attempt then return true end
+  return nil, errors.new { kind = "usage", message = ("run %s: %s: there is nothing to resolve: %s")
+    :format(state.run_id, event.path, why or "it was submitted again") }
+end
+
+local function write(store, handle, event)
+  local ticket, err = handle:append { event }
+  if not ticket then return nil, err end
+  store:flush()
+  return handle:is_durable(ticket)
+end
+
 --- Writes down in a run what became of one of its submissions.
 ---@param store luafabric.SqliteStore
 ---@param state luafabric.WorkflowRun  gets it, too
 ---@param event table  of history.doubt, without `at`
 ---@return boolean|nil ok
----@return luafabric.Error|nil err
+---@return luafabric.Error|nil err  kind "usage": it is settled already
 function M.record(store, state, event)
   local handle, err = store:open_run(state.run_id, { ended = state.ended_at ~= nil })
   if not handle then return nil, err end
   event.at = store.now()
-  local ticket, durable
-  ticket, err = handle:append { event }
-  if ticket then
-    store:flush()
-    durable, err = handle:is_durable(ticket)
-  end
+  local ok
+  ok, err = still_in_doubt(store, state, event)
+  if ok then ok, err = write(store, handle, event) end
   handle:close()
-  if not durable then return nil, err end
+  if not ok then return nil, err end
   history.apply(state, event)
   return true
 end
