@@ -169,6 +169,13 @@ local function open(engine, node, items)
   return node.each
 end
 
+--- A label without secrets; one that was hidden before the run's file was changed stays so.
+local function shown_label(engine, step, label)
+  local previous, hidden = engine.state.previous, masks.hidden(engine.masks.key, label)
+  local was_hidden = previous and previous.steps[path_of(step, { label = hidden })]
+  return was_hidden and hidden or engine.masks:parameter(label) or label
+end
+
 --- Writes down the items of an `each`.
 ---@param engine table
 ---@param step luafabric.workflow.Step
@@ -177,7 +184,7 @@ end
 function M.expand(engine, step, list)
   local shown, told = {}, {}
   for index, entry in ipairs(list) do
-    local label = engine.masks:parameter(entry.label) or entry.label
+    local label = shown_label(engine, step, entry.label)
     shown[index] = { label = label, item = entry.item }
     told[index] = { path = path_of(step, shown[index]), label = label }
   end
