@@ -169,10 +169,17 @@ local function open(engine, node, items)
   return node.each
 end
 
+--- A label without secrets; one that was hidden before the run's file was changed stays so.
+local function shown_label(engine, step, label)
+  local previous, hidden = engine.state.previous, masks.hidden(engine.masks.key, label)
+  local was_hidden = previous and previous.steps[path_of(step, { label = hidden })]
+  return was_hidden and hidden or engine.masks:parameter(label) or label
+end
+
 local function without_secrets(engine, step, list)
   local shown = {}
   for index, entry in ipairs(list) do
-    local label = engine.masks:parameter(entry.label) or entry.label
+    local label = shown_label(engine, step, entry.label)
     shown[index] = { label = label, item = entry.item }
     shown[index].path = path_of(step, shown[index])
   end
