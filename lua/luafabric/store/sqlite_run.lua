@@ -210,8 +210,8 @@ end
 
 local function deleted(run)
   return errors.new { kind = "configuration", store_code = "deleted",
-    message = ("the store of runs %s was deleted or moved while run %s was on: nothing more is sent, "
-      .. "since nobody could take it up again. Put the file back, or look in Fabric"):format(
+    message = ("the store of runs %s was deleted or moved while run %s was on: nothing more is "
+      .. "sent, since nobody could take it up again. Put the file back, or look in Fabric"):format(
       run.store.path, run.run_id) }
 end
 
