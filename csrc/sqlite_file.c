@@ -5,6 +5,8 @@
 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -205,9 +207,23 @@ static int file_exists (lua_State *L) {
   return 1;
 }
 
+/*
+** file_identity(path) --> string | nil
+** The same text as long as the path leads to the same file; nil when there is none.
+*/
+static int file_identity (lua_State *L) {
+  struct stat found;
+  char text[64];
+  if (stat(luaL_checkstring(L, 1), &found) != 0) return 0;
+  snprintf(text, sizeof text, "%ju/%ju", (uintmax_t)found.st_dev, (uintmax_t)found.st_ino);
+  lua_pushstring(L, text);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"private_file", private_file},
     {"file_exists", file_exists},
+    {"file_identity", file_identity},
     {"key_file", key_file},
     {NULL, NULL},
 };

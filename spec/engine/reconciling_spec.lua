@@ -111,6 +111,17 @@ describe("a submission whose answer is lost", function()
     assert.matches("exclusive = true", message)
   end)
 
+  it("names the API in what settles it, where that is not Fabric's own", function()
+    local made = lab { lost(1) }
+    local port = getmetatable(require("luafabric.client.executor").new(made.client))
+    local usual = port.other_endpoint
+    port.other_endpoint = function() return "https://fabric.example/v1" end
+    local report = made:run(ingest(), nil, { run_id = "r1" })
+    port.other_endpoint = usual
+    assert.matches("`luafabric resolve r1 ingest %-%-adopt %x+%-[%x-]+ %-%-endpoint "
+      .. "https://fabric%.example/v1`", report.steps.ingest.reason.message)
+  end)
+
   it("never takes the run of somebody else for its own", function()
     local made = lab { lost(1, nil, "lost_request") }
     local report = assert(made:run(ingest(), nil, foreign(made, 5)))

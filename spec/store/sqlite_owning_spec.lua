@@ -1,5 +1,6 @@
 -- How long a run is its owner's, and what the owner before it may still do.
 
+local shell = require "spec.support.shell"
 local sqlite_store = require "luafabric.store.sqlite"
 
 local NOTEBOOK = "w/n"
@@ -85,5 +86,26 @@ describe("an owner of a run", function()
     assert(other:append { { type = "attempt_submitted", at = 1, path = "x", attempt = 1,
       job_id = "j" } })
     assert.same({ j = true }, run:claimed { "i", "j", "k" })
+  end)
+end)
+
+describe("a store whose file is deleted while a run is on", function()
+  it("is noticed when the run is to be held for another while", function()
+    local folder = shell.scratch()
+    local path = folder .. "/runs.db"
+    local store = assert(sqlite_store.open(path, { synchronous = true }))
+    local run = assert(store:create_run { run_id = "a", workflow = "nightly" })
+    assert(run:renew(50))
+    assert(os.rename(path, folder .. "/moved.db"))
+    assert(io.open(path, "w")):close() -- another one is no better
+    local ticket, err = run:renew(60)
+    assert.is_nil(ticket)
+    assert.equal("deleted", err.store_code)
+    assert.matches("^the store of runs " .. path .. " was deleted or moved while run a was on: ",
+      err.message)
+    assert(os.rename(folder .. "/moved.db", path))
+    assert.is_truthy(run:renew(60))
+    store:close()
+    shell.remove(folder)
   end)
 end)

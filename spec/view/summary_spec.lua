@@ -95,6 +95,23 @@ describe("the summary", function()
       "nightly 7f3a12 unknown: 1 unknown in 0s." }, lines(told, { look_options = " --endpoint X" }))
   end)
 
+  it("never cuts a command in a long reason: it is on a line of its own", function()
+    local told = story.new { "ingest" }
+    told:ready("ingest"):intend("ingest"):stop("ingest", "unknown")
+    local settle = "luafabric resolve 7f3a12 ingest --adopt 4c1e4c1e-4c1e-4c1e-4c1e-4c1e4c1e4c1e"
+    told:finish("ingest", "unknown", { reason = { kind = "unknown", message =
+      ("lost and lost "):rep(20) .. "Look with `luafabric notebook list w-1 n-1`. Settle it with `"
+      .. settle .. "`" } })
+    told:done("unknown")
+    local list, count = summary.lines(told.state, { width = 60 }), 0
+    for _, line in ipairs(list) do
+      if line == "    " .. settle then count = count + 1 end
+    end
+    assert.are.equal(1, count)
+    local _, looks = table.concat(list, "\n"):gsub("luafabric notebook list", "")
+    assert.are.equal(1, looks)
+  end)
+
   it("of a detached run lists what runs on", function()
     local told = story.new { "ingest", "Publish" }
     told:ready("ingest"):start("ingest", "4c1e"):pass(60):tell("detached")

@@ -332,4 +332,11 @@ function Executor:look_command(run)
   return run.job_id and words.status_command(run) or words.list_command(run)
 end
 
+--- The API that it talks to, where that is not the one that a command takes by itself.
+---@return string|nil endpoint
+function Executor:other_endpoint()
+  local endpoint = self.client.endpoint
+  return endpoint ~= options_module.DEFAULT_ENDPOINT and endpoint or nil
+end
+
 return M

@@ -8,7 +8,8 @@ local reconcile = require "luafabric.policy.reconcile"
 
 local M = {}
 
-local DEFAULT_ENDPOINT = "https://api.fabric.microsoft.com/v1"
+M.DEFAULT_ENDPOINT = "https://api.fabric.microsoft.com/v1"
+
 local DEFAULT_FLOOR = 10 -- seconds between polls where the server says nothing, as Microsoft's CLI
 local LOOPBACK_FLOOR = 0.5 -- http is never Fabric itself, and has no quota to share
 -- What runs on this machine has no gateways in between.
@@ -117,7 +118,7 @@ function M.read_client(options, level)
     fail("client: expected a table of options, got a " .. type(options), level + 1)
   end
   nearest.check_fields(options, known_options, "client", level + 1)
-  local endpoint, origin = endpoints.parse(options.endpoint or DEFAULT_ENDPOINT)
+  local endpoint, origin = endpoints.parse(options.endpoint or M.DEFAULT_ENDPOINT)
   if not endpoint then fail("client: endpoint: " .. origin, level + 1) end
   local inner, origins = level + 1, { [origin] = true }
   local is_loopback = endpoint:find("^http:") ~= nil

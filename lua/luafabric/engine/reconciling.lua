@@ -46,8 +46,10 @@ end
 
 local function advice_of(engine, unit, verdict)
   local likely = verdict.tagged[1] or #verdict.candidates == 1 and verdict.candidates[1] or "JOB"
-  local settle = ("Settle it with `luafabric resolve %s %s --adopt %s`, or with --not-started")
-    :format(engine.state.run_id, shell.word(unit.path), likely)
+  local endpoint = engine.port:other_endpoint()
+  local settle = ("Settle it with `luafabric resolve %s %s --adopt %s%s`, or with "
+    .. "--not-started"):format(engine.state.run_id, shell.word(unit.path), likely,
+    endpoint and " --endpoint " .. shell.word(endpoint) or "")
   if engine:is_exclusive(unit) then return settle end
   return settle .. ". With exclusive = true, where nobody else runs this notebook, a single run "
     .. "would have been taken for it"

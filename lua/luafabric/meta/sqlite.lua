@@ -50,6 +50,11 @@ function sqlite.private_file(path, own_folder) end
 ---@return boolean
 function sqlite.file_exists(path) end
 
+--- The same text as long as the path leads to the same file; nil when there is none.
+---@param path string
+---@return string|nil identity
+function sqlite.file_identity(path) end
+
 --- What a small file of this user's alone holds. Where it is not there it is made with these bytes:
 --- of several processes that do so at once one is the first, and all get its bytes.
 ---@param path string

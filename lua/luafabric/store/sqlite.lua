@@ -140,7 +140,7 @@ function M.open(path, options)
   db, err = connect(sqlite, path, options)
   if not db then return nil, err end
   local file = full_name(db)
-  return setmetatable({ path = path, file = file, db = db,
+  return setmetatable({ path = path, file = file, identity = sqlite.file_identity(file), db = db,
     writer = new_writer(sqlite, db, file, options),
     has_neighbours = not options.readonly and not options.synchronous,
     owner = options.owner or owners.new(), now = options.now or core.wall,
@@ -153,6 +153,14 @@ local function take_in(self, keep_readable)
   self.settled = settled
   if message then self.stopped = messages.error(self.path, message, code) end
   for _, unit in ipairs(refused or {}) do self.refused[unit.ticket] = unit end
+end
+
+--- Whether the file is still the one that was opened: what is written to one that was deleted or
+--- moved nobody finds again.
+---@return boolean
+function Store:is_there()
+  return self.identity == nil
+    or require("luafabric.sqlite").file_identity(self.file) == self.identity
 end
 
 --- Waits for what is queued, and closes the file.

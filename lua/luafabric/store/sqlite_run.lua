@@ -203,6 +203,13 @@ end
 
 -- ---- the lease ----
 
+local function deleted(run)
+  return errors.new { kind = "configuration", store_code = "deleted",
+    message = ("the store of runs %s was deleted or moved while run %s was on: nothing more is "
+      .. "sent, since nobody could take it up again. Put the file back, or look in Fabric"):format(
+      run.store.path, run.run_id) }
+end
+
 --- Holds the run for another while. It is held when the ticket is durable: `owned_until` knows. One
 --- is asked for at a time: a disk that hangs gets no queue of them.
 ---@param host_time number|nil  of a clock that nobody sets, for `held_until`
@@ -211,6 +218,7 @@ end
 function Run:renew(host_time)
   self:owned_until() -- takes in what was renewed meanwhile
   if self.renewal then return self.renewal.ticket end
+  if not self.store:is_there() then return nil, deleted(self) end
   local till = self.store.now() + self.store.lease
   local ticket, err = self.store:commit {
     { HOLD, self.run_id, self.fence, till, changes = 1 } }

@@ -128,6 +128,19 @@ local function describe(entry, options)
     link and text.clean(link.url)
 end
 
+--- The first lines of a reason. A command in it that they do not show as one is on a line of its
+--- own, unless the entry shows it anyway.
+local function reason_lines(reason, width, last)
+  local parts, shown = text.wrap(reason, width), {}
+  for index = 1, math.min(MOST_REASON, #parts) do shown[index] = parts[index] end
+  if #parts > MOST_REASON then shown[MOST_REASON] = shown[MOST_REASON] .. " …" end
+  local all = table.concat(shown, "\n") .. "\n" .. (last or "")
+  for command in reason:gmatch "`(luafabric [^`]+)`" do
+    if not all:find(command, 1, true) then shown[#shown + 1] = command end
+  end
+  return shown
+end
+
 local function entry_lines(entry, widths, options, lines)
   if entry.note then
     lines[#lines + 1] = text.line({ { entry.note, "faint" } }, math.huge, options.palette)
@@ -156,11 +169,9 @@ local function entry_lines(entry, widths, options, lines)
   end
   lines[#lines + 1] = text.line(pieces, math.huge, options.palette)
   for _, more in ipairs(below) do
-    local parts = more == last and { more } or text.wrap(more, math.max(20, width - 4 - #indent))
-    for index = 1, math.min(MOST_REASON, #parts) do
-      local cut = index == MOST_REASON and #parts > MOST_REASON and " …" or ""
-      lines[#lines + 1] = indent .. "    " .. parts[index] .. cut
-    end
+    local parts = more == last and { more }
+      or reason_lines(more, math.max(20, width - 4 - #indent), last)
+    for _, part in ipairs(parts) do lines[#lines + 1] = indent .. "    " .. part end
   end
 end
 
