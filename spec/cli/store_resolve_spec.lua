@@ -139,7 +139,7 @@ describe("luafabric resolve", function()
     it("says that there is no answer yet, where it is still in doubt", function()
       local code, _, err = resolve({ not_started = true },
         { type = "attempt_doubtful", path = "load", attempt = 1, message = "no answer" })
-      assert.equal(2, code)
+      assert.equal(7, code)
       assert.matches("was asked, and has not answered yet", err)
     end)
   end)
