@@ -46,8 +46,9 @@ local modes = { reconcile = true, at_most_once = true, at_least_once = true }
 ---  its end is awaited, and then this one starts
 ---@field on_other? fun(what: "join"|"replace"|"take_up"|"replaced", row: luafabric.RunRow,
 ---  control: luafabric.WorkflowControl|nil)  plain; told when another run is followed, was asked to
----  end, or, since nobody runs it, is ended from here, and when it has ended. take_up has its
----  control: who uses it gives up this run, and gets the report of the other one
+---  end, or, since nobody runs it, is to be ended from here, and when it has ended. take_up is told
+---  again, with its control, once it is taken up: who uses that gives up this run, and gets the
+---  report of the other one
 ---@field on_notice? fun(text: string)  plain; of a repair: told what it waits for, or goes by
 ---@field resume? string               id, or its beginning, of a run of the store that was cut off
 ---@field changed? boolean             true: it is resumed with a workflow that has changed: what

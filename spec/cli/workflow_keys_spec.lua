@@ -130,8 +130,9 @@ describe("two commands of one key #process", function()
     again:says "is cancelled first"
     again:kill "QUIT"
     again:finish()
+    -- It may have been taken up by then, or not.
     assert.are.equal(7, again.code, again.err)
-    assert.matches("the new run does not start", again.err)
+    assert.is_nil(again.err:find("nothing was submitted", 1, true))
     assert.matches("luafabric run --resume " .. id, again.err, 1, true)
     assert.are.equal(before, started "Endless")
   end)

@@ -99,9 +99,9 @@ describe("the summary", function()
     local told = story.new { "ingest" }
     told:ready("ingest"):intend("ingest"):stop("ingest", "unknown")
     local settle = "luafabric resolve 7f3a12 ingest --adopt 4c1e4c1e-4c1e-4c1e-4c1e-4c1e4c1e4c1e"
-    told:finish("ingest", "unknown", { reason = { kind = "unknown", message =
-      ("lost and lost "):rep(20) .. "Look with `luafabric notebook list w-1 n-1`. Settle it with `"
-      .. settle .. "`" } })
+    local message = ("lost and lost "):rep(20) .. "Look with `luafabric notebook list w-1 n-1`. "
+      .. "Settle it with `" .. settle .. "`"
+    told:finish("ingest", "unknown", { reason = { kind = "unknown", message = message } })
     told:done("unknown")
     local list, count = summary.lines(told.state, { width = 60 }), 0
     for _, line in ipairs(list) do

@@ -68,6 +68,17 @@ function M.notice(what, row)
     :format(named(row))
 end
 
+--- The last words of a command that was told to stop before it had taken up the run that it was to
+--- replace.
+---@param row luafabric.RunRow
+---@param options table
+---@param look_options string|nil
+---@return string
+function M.still_left(row, options, look_options)
+  return ("interrupted: nothing was started, and run %s, which nobody runs, was not ended. Go on "
+    .. "with it: %s"):format(row.run_id, M.resume_command(row.run_id, options, look_options))
+end
+
 --- The last words of a command that was told to stop while it waited for the end of the run that it
 --- was to replace.
 ---@param row luafabric.RunRow

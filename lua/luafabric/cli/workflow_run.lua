@@ -142,13 +142,18 @@ function meets.replace(job, row, interrupt)
   interrupt:following(function() return others.still_cancelled(row, job.options) end)
 end
 
-function meets.take_up(_, _, interrupt, _, control) interrupt:replacing(control) end
+function meets.take_up(job, row, interrupt, _, control)
+  if control then return interrupt:replacing(control) end
+  interrupt:following(function()
+    return others.still_left(row, job.options, job.look_options)
+  end)
+end
 
 function meets.replaced(_, _, interrupt) interrupt:replaced() end
 
 --- Another run has the key: it is said what becomes of it, and what a signal does meanwhile.
 local function met(job, interrupt, screen, given, what, row, control)
-  screen:tell(others.notice(what, row))
+  if not control then screen:tell(others.notice(what, row)) end
   meets[what](job, row, interrupt, given, control)
 end
 

@@ -103,10 +103,12 @@ end
 ---@return luafabric.Error|nil err
 ---@return luafabric.WorkflowRun|nil report  where the replacement was given up
 local function wait_for_end(definition, options, row)
-  local asked_fence
+  local asked_fence, left_fence
   while row.state ~= "ended" do
     local ok, err, report = true, nil, nil
     if standing.is_left(row) then
+      if row.fence ~= left_fence then tell(options, "take_up", row) end
+      left_fence = row.fence
       ok, err, report = end_left(definition, options, row)
     elseif row.fence ~= asked_fence then
       ok, err = ask(options, row)
