@@ -5,16 +5,11 @@
 local durable_world = require "spec.simulation.durable_world"
 local faults = require "luafabric.simulation.faults"
 local mistakes = require "spec.simulation.durable_mistakes"
+local seeds = require "spec.simulation.seeds"
 local story = require "luafabric.simulation.story"
 
-local function number_of(name, default)
-  return tonumber(os.getenv(name) or "") or default
-end
-
-local is_main_lua = _VERSION == "Lua 5.4"
-local one = number_of("SEED", nil)
-local first = one or number_of("FIRST_SEED", 1)
-local count = one and 1 or number_of("SEEDS", is_main_lua and 10000 or 100)
+local played = seeds.new(10000, 100)
+local first, count = played.first, played.count
 local MOST_SHOWN = 5
 
 -- Seeds that found something once, with the faults that it took.
@@ -57,16 +52,16 @@ local function tell(seed)
 end
 
 describe("a durable workflow in a world of faults", function()
-  if one then tell(one) end
+  if played.one then tell(played.one) end
 
   it(("keeps the promise (%d from seed %d on)"):format(count, first), function()
-    local seeds = {}
-    for index = 1, count do seeds[index] = { first + index - 1 } end
-    local failed, shown = failures_of(seeds)
+    local list = {}
+    for index = 1, count do list[index] = { first + index - 1 } end
+    local failed, shown = failures_of(list)
     if failed > 0 then error(("%d of %d went wrong:\n%s"):format(failed, count, shown), 0) end
   end)
 
-  if one then return end
+  if played.one then return end
 
   it("keeps it where it once did not", function()
     local failed, shown = failures_of(kept)

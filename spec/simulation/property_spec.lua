@@ -4,15 +4,10 @@
 local checks = require "spec.simulation.checks"
 local description = require "spec.simulation.description"
 local random_workflow = require "spec.simulation.random_workflow"
+local seeds = require "spec.simulation.seeds"
 
-local function number_of(name, default)
-  return tonumber(os.getenv(name) or "") or default
-end
-
-local is_main_lua = _VERSION == "Lua 5.4"
-local one = number_of("SEED", nil)
-local first = one or number_of("FIRST_SEED", 1)
-local count = one and 1 or number_of("SEEDS", is_main_lua and 2000 or 50)
+local played = seeds.new(2000, 50)
+local first, count = played.first, played.count
 local MOST_SHOWN = 5
 
 --- What somebody needs who wants to see it again.
