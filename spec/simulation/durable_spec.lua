@@ -18,6 +18,7 @@ local kept = {
   { 42 }, { 287 }, { 442 }, -- an end that was seen before its adoption was written down
   { 60 }, { 68 }, { 184 }, -- the job of another attempt, taken for one's own
   { 647 }, { 759 }, -- an intent of who had lost the run
+  { 22190 }, -- a notebook that was free again before the last look of who took the run up
 }
 
 --- The line that plays it again, and what it shows.

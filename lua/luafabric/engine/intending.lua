@@ -11,14 +11,21 @@ local M = {}
 -- is settled and takes its time: who submits before that would be seen as its run.
 local MARGIN = 90 -- seconds, at most; beside short times of V and D no more than they are
 
+--- Seconds from when a submission may have been sent until its notebook is free again.
+---@param settings { V: number, D: number }  of the port
+---@return number
+function M.blocked_for(settings)
+  local settled = settings.V + settings.D
+  return settled + math.min(MARGIN, settled)
+end
+
 --- What keeps every process that shares the store from submitting this notebook meanwhile; `again`:
 --- it surely came to nothing before.
 local function intent_of(engine, unit, prepared, number, again)
   local settings, run = engine.port:reconciliation(), prepared.run
-  local settled = settings.V + settings.D
   return { notebook = attempts.notebook_key(run), path = unit.path,
     attempt = number, again = again,
-    blocks_until = engine.host.wall() + settled + math.min(MARGIN, settled) }
+    blocks_until = engine.host.wall() + M.blocked_for(settings) }
 end
 
 --- Writes down that it is about to be sent.

@@ -6,6 +6,7 @@ local attempts = require "luafabric.engine.attempts"
 local core = require "luafabric.core"
 local doubt_module = require "luafabric.history.doubt"
 local errors = require "luafabric.errors"
+local intending = require "luafabric.engine.intending"
 local journal = require "luafabric.engine.journal"
 local reconcile = require "luafabric.policy.reconcile"
 local shell = require "luafabric.shell"
@@ -174,10 +175,12 @@ end
 ---@return luafabric.Error|nil err  of "not_started"
 function M.resolve(engine, unit, run, doubt)
   local settings = engine.port:reconciliation()
+  local sent_by = doubt.sent_by or doubt.at
   engine:record { type = "attempt_doubtful", path = unit.path,
     attempt = attempts.number_of(engine, unit),
     message = run.error.message, request_id = run.request_id, accepted = doubt.accepted,
-    till = reconcile.settled_at(doubt.sent_by or doubt.at, settings.V, settings.D) }
+    till = reconcile.settled_at(sent_by, settings.V, settings.D),
+    blocks_until = sent_by + intending.blocked_for(settings) }
   doubt.intent:judged()
   unit.look = engine.loop:condition() -- for who cannot wait for the next look, or knows the answer
   local verdict, problem = settle(engine, unit, run, doubt)

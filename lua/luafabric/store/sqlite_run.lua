@@ -22,6 +22,8 @@ local DETACH = "update runs set state = 'detached' where run_id = ?1 and fence =
 local INSERT_JOB = "insert into jobs (run_id, path, attempt, job_id) values (?1, ?2, ?3, ?4)"
 local CLOSE_INTENT = [[update intents set state = 'closed'
   where run_id = ?1 and path = ?2 and attempt = ?3 and state = 'open']]
+local PROLONG_INTENT = [[update intents set blocks_until = max(blocks_until, ?4)
+  where run_id = ?1 and path = ?2 and attempt = ?3 and state = 'open']]
 local EXPIRE_INTENT = [[update intents set state = 'closed'
   where notebook = ?1 and state = 'open' and blocks_until <= ?2]]
 local OPEN_INTENT = [[insert into intents (run_id, path, attempt, notebook, at, blocks_until, state)
@@ -72,6 +74,12 @@ also.attempt_adopted = also.attempt_submitted
 also.attempt_resolved = also.attempt_submitted
 
 also.attempt_waiting = close_intent
+
+-- One whose owner ended may have been sent later than it was written down: until it could last.
+function also.attempt_doubtful(run, event, unit)
+  if not event.blocks_until then return end
+  unit[#unit + 1] = { PROLONG_INTENT, run.run_id, event.path, event.attempt, event.blocks_until }
+end
 
 -- While it is unknown whether there is a run, the intent blocks its notebook until its time is up;
 -- not where it is sent again all the same.
