@@ -4,12 +4,11 @@
 
 local core = require "luafabric.core"
 local fabric = require "luafabric"
+local fabric_world = require "bench.fabric_world"
 local journal = require "luafabric.engine.journal"
 local machine = require "bench.machine"
-local service_module = require "luafabric.emulator.service"
 local shell = require "spec.support.shell"
 local sqlite_store = require "luafabric.store.sqlite"
-local virtual = require "luafabric.hosts.virtual"
 
 local ROUNDS, STEPS, EVENTS = 5, 40, 100000
 local RUN_ID = "bench"
@@ -18,14 +17,8 @@ local folder = shell.scratch()
 local files = 0
 
 local function world(seconds, settings)
-  settings = settings or {}
-  settings.run = function() return { exit_value = "done" }, seconds end
-  local service = service_module.new { settings = settings,
-    workspaces = { { name = "Sales", notebooks = { { name = "Clean" } } } } }
-  local host = virtual.new { log = false,
-    handle = function(request, now) return service:handle(request, now) end }
-  return { host = host, client = fabric.client { credential = "token",
-    host = function() return host end } }
+  local client, host = fabric_world.new(seconds, settings)
+  return { host = host, client = client }
 end
 
 --- A store on the disk that commits at once, as a virtual world needs it.

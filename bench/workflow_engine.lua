@@ -3,22 +3,10 @@
 -- while they are watched, and how many hours are simulated in a second.
 
 local fabric = require "luafabric"
-local service_module = require "luafabric.emulator.service"
+local fabric_world = require "bench.fabric_world"
 local tasks = require "luafabric.tasks"
-local virtual = require "luafabric.hosts.virtual"
 
 local TRIALS = 7
-
-local function world(seconds, settings)
-  settings = settings or {}
-  settings.run = function() return { exit_value = "done" }, seconds end
-  local service = service_module.new { settings = settings,
-    workspaces = { { name = "Sales", notebooks = { { name = "Clean" } } } } }
-  local host = virtual.new { log = false,
-    handle = function(request, now) return service:handle(request, now) end }
-  local client = fabric.client { credential = "token", host = function() return host end }
-  return client, host, service
-end
 
 local function heap_mib()
   collectgarbage()
@@ -59,7 +47,7 @@ local function fan_out(items, most)
 end
 
 local function run_workflow(definition, seconds)
-  local client = world(seconds)
+  local client = fabric_world.new(seconds)
   local report = assert(definition:run { client = client, exit_values = true })
   assert(report:ok(), tostring(report))
 end
@@ -76,7 +64,7 @@ local function compare(name, steps, definition, seconds, alone)
 end
 
 compare("chain of 40", 40, chain(40), 0, function()
-  local client = world(0)
+  local client = fabric_world.new(0)
   local request = { workspace = "Sales", notebook = "Clean" }
   client:blocking(function()
     for _ = 1, 40 do assert(client:run_notebook(request)) end
@@ -85,7 +73,7 @@ end)
 
 TRIALS = 3
 compare("fan-out of 10,000", 10000, fan_out(10000, 200), 0, function()
-  local client = world(0)
+  local client = fabric_world.new(0)
   local items = {}
   for index = 1, 10000 do items[index] = index end
   fabric.parallel(items, { max_concurrency = 200, client = client }, function(item)
@@ -96,7 +84,7 @@ end)
 
 -- Memory: what the model of Fabric keeps for its jobs is measured beside it, and taken off.
 local function watched(most)
-  local client, host, service = world(7200)
+  local client, host, service = fabric_world.new(7200)
   local before, during
   local definition = fan_out(most, most)
   local loop = tasks.new(host)
@@ -121,7 +109,7 @@ watched(10000)
 
 local function simulate(runs, hours)
   local seconds = cpu(function()
-    local client = world(hours * 3600)
+    local client = fabric_world.new(hours * 3600)
     assert(assert(fan_out(runs, runs):run { client = client }):ok())
   end)
   print(("%d run%s of %d hours, polled: %.0f simulated hours a second"):format(runs,
