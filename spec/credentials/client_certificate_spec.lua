@@ -115,6 +115,22 @@ describe("a client certificate #process", function()
     server.close()
   end)
 
+  it("asks once for a thousand tasks, over a real socket", function()
+    local server = sign_in.serve {
+      clients = { [APP] = { certificates = { made.certificate_pem } } } }
+    local credential = new_credential { authority = server.url }
+    sign_in.run(function(_, loop)
+      local waiting = {}
+      for index = 1, 1000 do
+        waiting[index] = loop:spawn(function() return credential:token() end)
+      end
+      local _, first = waiting[1]:join()
+      for index = 2, 1000 do assert.equal(first, (select(2, waiting[index]:join()))) end
+    end)
+    assert.equal(1, #server.told())
+    server.close()
+  end)
+
   it("says what to do when Entra refuses it", function()
     local server = sign_in.serve { tenants = { "contoso.example" },
       clients = { [APP] = { certificates = { made.certificate_pem } } } }

@@ -122,6 +122,16 @@ describe("a client secret", function()
     end
   end)
 
+  it("has such words for every number that users of Fabric meet", function()
+    for _, number in ipairs { 7000215, 7000222, 700016, 90002, 500011, 70011, 700024, 700027, 70021,
+      700211, 700212, 700213, 65001, 50076, 50079, 53003, 530036, 70017, 70018, 70020, 70043,
+      700082 } do
+      local err = error_of { world.refusal(number, "invalid_client", "Entra's own words.", 400) }
+      assert.is_nil(err.message:find("Entra's own words", 1, true), tostring(number))
+      assert.matches(": .+: .+", err.message)
+    end
+  end)
+
   it("quotes Entra about numbers it does not know, without trace ids", function()
     local err = error_of { world.refusal(123456, "invalid_request", "Strange\\nthings.", 400) }
     assert.equal("no token from https://login.microsoftonline.com: AADSTS123456: Strange things.",

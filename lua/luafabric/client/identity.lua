@@ -2,6 +2,7 @@
 --- in every process, so that they can share its quotas, and says neither who it is nor any part of
 --- the token.
 
+local base64 = require "luafabric.base64"
 local core = require "luafabric.core"
 local json = require "luafabric.json"
 
@@ -10,34 +11,11 @@ local M = {}
 -- No secret: what is fingerprinted are ids, and all processes must come to the same.
 local KEY = "luafabric quotas"
 
-local DIGITS = {}
-for index, first in ipairs { "A", "a", "0" } do
-  for offset = 0, index < 3 and 25 or 9 do
-    DIGITS[string.char(first:byte() + offset)] = (index - 1) * 26 + offset
-  end
-end
-DIGITS["-"], DIGITS["_"] = 62, 63
-
---- The bytes of base64url without padding (RFC 7515).
-local function decode_base64(text)
-  local bytes, buffer, bits = {}, 0, 0
-  for digit in text:gmatch("[%w_-]") do
-    buffer, bits = buffer * 64 + DIGITS[digit], bits + 6
-    if bits >= 8 then
-      bits = bits - 8
-      local byte = math.floor(buffer / 2 ^ bits)
-      bytes[#bytes + 1] = string.char(byte)
-      buffer = buffer - byte * 2 ^ bits
-    end
-  end
-  return table.concat(bytes)
-end
-
 --- Tenant and object of the identity, where the token can be read. Microsoft says that clients
 --- must not rely on an access token's form, and nothing here does: it only tells two apart.
 local function claims_of(token)
   local payload = token:match("^[%w_-]+%.([%w_-]+)%.[%w_-]*$")
-  local claims = payload and json.decode(decode_base64(payload))
+  local claims = payload and json.decode(base64.decode_url(payload))
   if type(claims) ~= "table" then return nil end
   local who = claims.oid or claims.appid or claims.azp or claims.sub
   if type(who) ~= "string" then return nil end
