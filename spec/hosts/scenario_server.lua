@@ -15,7 +15,8 @@ end
 
 local fabric = service_module.new {
   workspaces = { { name = "Sales", notebooks = { { name = "Echo" }, { name = "Fail" },
-    { name = "Slow" } } } },
+    { name = "Slow" } } },
+    { name = "Weather", notebooks = { { name = "Ingest" } } } },
   settings = { retry_after = 0, run = result_of },
 }
 

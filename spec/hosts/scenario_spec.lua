@@ -78,6 +78,31 @@ describe("the scenario #process", function()
         programs.get(child, url .. "/two"))
       assert.is_nil(log():find(" signal ", 1, true), log()) -- no worker died
     end)
+
+    it("lets a worker go that is told to exit, and says so to who waits", function()
+      if not start() then return end
+      assert.equal("pong", programs.get(child, url .. "/ping"))
+      local transport = require("luafabric.curl").transport()
+      transport:start { method = "GET", url = url .. "/long", timeout = 40 }
+      repeat
+        transport:wait(0.01)
+        local state = programs.get(child, world.fabric.url .. "/emulator/state")
+      until state:find('"runs_open":[1-9]')
+      child:kill "QUIT"
+      local completion = transport:wait(40)[1]
+      transport:close()
+      assert.matches("^this nginx worker is exiting, so luafabric does not wait any more: what was "
+        .. "submitted runs on in Fabric", completion.body)
+      assert.same({ code = 0 }, child:wait(10))
+    end)
+  end)
+
+  it("is met by a loop of one's own: examples/embedding/own_loop.lua", function()
+    local environment = programs.environment(world, "own loop", "build")
+    environment.LUAFABRIC_ENDPOINT = environment.SCENARIO_ENDPOINT
+    environment.LUAFABRIC_TOKEN = "any"
+    assert.equal("succeeded\nthe program went on meanwhile\n",
+      programs.run({ "lua5.4", "examples/embedding/own_loop.lua" }, environment))
   end)
 
   it("passes in HAProxy, in a task and in a service", function()
