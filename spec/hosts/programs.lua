@@ -41,9 +41,11 @@ function M.world()
   local world = { dir = shell.scratch() }
   world.fabric = process.start "spec/hosts/scenario_server.lua"
   world.faults = process.start "spec/curl/fault_server.lua"
+  world.tls = nginx.start(world.fabric.port)
   function world.close()
     world.fabric.close()
     world.faults.close()
+    world.tls.close()
     shell.remove(world.dir)
   end
   return world
@@ -60,7 +62,9 @@ function M.environment(world, host, build)
     LUA_PATH = ("%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;;"):format(here, here, here),
     LUA_CPATH = ("%s/%s/lib/?.so;;"):format(here, build), LD_PRELOAD = "",
     SCENARIO_ENDPOINT = world.fabric.url .. "/v1", SCENARIO_FAULTS = world.faults.url,
-    SCENARIO_HOST = host, SCENARIO_STORE = ("%s/%d.db"):format(world.dir, count),
+    SCENARIO_TLS = world.tls.url, SCENARIO_OTHER_TLS = world.tls.other_url,
+    SCENARIO_CA_FILE = world.tls.ca_file, SCENARIO_HOST = host,
+    SCENARIO_STORE = ("%s/%d.db"):format(world.dir, count),
     SCENARIO_OUTPUT = ("%s/%d.txt"):format(world.dir, count),
   }, here
 end

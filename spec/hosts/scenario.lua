@@ -11,8 +11,9 @@ local CHAINS, TIMERS = 8, 1000
 
 ---@class Scenario
 ---@field endpoint string   of scenario_server.lua
----@field faults string|nil URL of spec/curl/fault_server.lua, whose counts are one scenario's alone
+---@field faults string|nil URL of spec/curl/fault_server.lua, for one scenario at a time
 ---@field host string       the name of the host that must be found
+---@field tls table|nil     { url, other_url, ca_file }: spec/support/nginx.lua in front
 ---@field store string|nil  path of a new store, for a workflow that is kept
 
 local function check(condition, ...)
@@ -141,6 +142,21 @@ local function check_workflow(client, path)
   store:close()
 end
 
+--- Over TLS, HTTP/2 in front: the own authority's certificate for the right name, and no other.
+local function check_tls(tls)
+  local function run(endpoint, ca_file)
+    local client = fabric.client { endpoint = endpoint .. "/v1", credential = "any",
+      ca_file = ca_file, poll_floor = 0.02 }
+    return client:run_notebook { workspace = "Sales", notebook = "Echo", submit_timeout = 1 }
+  end
+  local run_over_tls = assert(run(tls.url, tls.ca_file))
+  check(run_over_tls.outcome == "succeeded", "over TLS:", tostring(run_over_tls))
+  local none, err = run(tls.other_url, tls.ca_file)
+  check(not none and tostring(err):find("localhost", 1, true), "a wrong name:", tostring(err))
+  none, err = run(tls.url)
+  check(not none and tostring(err):find("certificate", 1, true), "a foreign one:", tostring(err))
+end
+
 --- Runs all of it, in a place where the host's own functions may wait.
 ---@param given Scenario
 ---@return string summary
@@ -155,6 +171,7 @@ function M.run(given)
     in_task(client, check_sent_once, given.faults)
     in_task(client, check_requests, given.faults)
   end
+  if given.tls and given.tls.url then check_tls(given.tls) end
   if given.store then check_workflow(client, given.store) end
   return "scenario passed on " .. name
 end

@@ -9,7 +9,7 @@ local result
 
 local function run(store)
   local ok, message = pcall(scenario.run, { endpoint = settings.endpoint, faults = settings.faults,
-    host = settings.host, store = settings.store .. store })
+    host = settings.host, store = settings.store .. store, tls = settings.tls })
   return ok and message or "failed: " .. tostring(message)
 end
 

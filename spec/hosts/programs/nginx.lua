@@ -7,7 +7,8 @@ local settings = require "spec.hosts.programs.settings"
 local function run(store, faults)
   local ok, message = pcall(function()
     return require("spec.hosts.scenario").run { endpoint = settings.endpoint,
-      faults = faults, host = settings.host, store = settings.store .. store }
+      faults = faults, host = settings.host, store = settings.store .. store,
+      tls = settings.tls }
   end)
   return ok and message or "failed: " .. tostring(message)
 end
