@@ -126,6 +126,8 @@ function M.new(options)
     if not poll:is_closing() then poll:close() end
     if not timer:is_closing() then timer:close() end
     close()
+    -- luv crashes at the end of a program in which handles are closing that no loop has let go.
+    if not vim and not (uv.loop_mode and uv.loop_mode()) then uv.run("nowait") end
   end
 
   return host
