@@ -60,8 +60,10 @@ describe("the options of a client", function()
       assert.equal("client: " .. name .. ": must be more than 0",
         client { credential = "x", [name] = 0 })
     end
-    assert.equal("client: host: expected a function, got a table",
-      client { credential = "x", host = {} })
+    for given, shown in pairs { [{}] = "a table", epoll = '"epoll"' } do
+      assert.equal("client: host: expected plain, nginx, haproxy, cqueues, luv or a function that "
+        .. "gives a host, got " .. shown, client { credential = "x", host = given })
+    end
     assert.equal("client: workspace_endpoints: expected true or a table, got a number",
       client { credential = "x", workspace_endpoints = 5 })
   end)

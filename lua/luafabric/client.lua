@@ -44,10 +44,11 @@ end
 ---@return table host
 function Client:new_host()
   local host
-  if self.host_factory then
-    host = self.host_factory()
+  if type(self.host) == "function" then
+    host = self.host()
   else
-    host = require("luafabric.hosts.plain").new { proxy = self.proxy, ca_file = self.ca_file }
+    host = require("luafabric.hosts").new(self.host,
+      { proxy = self.proxy, ca_file = self.ca_file })
   end
   self.own_hosts[host] = true
   return host

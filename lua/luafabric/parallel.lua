@@ -62,7 +62,7 @@ local function host_factory(options)
   if options.host then return options.host end
   local client = options.client
   if client then return function() return client:new_host() end end
-  return function() return require("luafabric.hosts.plain").new() end
+  return function() return require("luafabric.hosts").new() end
 end
 
 --- Calls fn(item, index) for every item, at most so many at a time; fn may wait. Inside a task or

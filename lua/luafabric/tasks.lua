@@ -216,6 +216,13 @@ end
 
 -- ---- from outside a task, and where waiting is forbidden ----
 
+-- Hosts of other programs yield in their wait. Where a yield cannot cross a pcall (Lua 5.1 but not
+-- LuaJIT), what the host itself raises leaves the loop to the garbage collector.
+local protected = pcall
+if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
+  protected = function(fn, ...) return true, fn(...) end
+end
+
 local function finish_blocking(loop, ran, ok, ...)
   loop:close()
   if not ran then error(ok, 0) end -- the host itself failed
@@ -240,7 +247,7 @@ function M.blocking(host_factory, fn, ...)
   end
   local loop = engine.new(host_factory())
   local task = loop:spawn(fn, ...)
-  return finish_blocking(loop, pcall(loop.run, loop, task))
+  return finish_blocking(loop, protected(loop.run, loop, task))
 end
 
 --- Calls a user's function that may not wait; a wait in it raises, naming `label`.

@@ -453,7 +453,7 @@ describe("the memory of runs that are watched", function()
     collectgarbage()
     collectgarbage()
     local before = collectgarbage("count")
-    require("luafabric.tasks").blocking(client.host_factory, function()
+    require("luafabric.tasks").blocking(function() return virtual end, function()
       local runs = {}
       for index = 1, 10000 do runs[index] = client:submit_notebook(notebook) end
       local loop = select(2, require("luafabric.tasks").current())

@@ -78,7 +78,11 @@ done
 head -c 20000000 /dev/zero | gzip -9 > bomb.gz
 ]]
 
-local function fill(text, values)
+--- A text with its %(name)s filled in.
+---@param text string
+---@param values table<string, any>
+---@return string
+function M.fill(text, values)
   return (text:gsub("%%%((%w[%w_]*)%)[sd]", function(name) return tostring(values[name]) end))
 end
 
@@ -93,7 +97,9 @@ end]]
 
 --- Ports that nobody listens on, as far as can be seen. luv is in a process of its own: it does
 --- not bear being loaded again, as busted does between files.
-local function free_ports(count)
+---@param count integer
+---@return integer[] ports
+function M.free_ports(count)
   local ports = {}
   local code, output = shell.run(("%s - %d <<'END'\n%s\nEND"):format(
     os.getenv("LUAFABRIC_LUA") or "lua5.4", count, port_script))
@@ -108,13 +114,13 @@ end
 function M.start(upstream)
   local core = require "luafabric.core"
   local dir = shell.scratch()
-  local ports = free_ports(4)
+  local ports = M.free_ports(4)
   local values = { dir = dir, port = ports[1], other_port = ports[2], old_port = ports[3],
     plain_port = ports[4], upstream = upstream or ports[4] }
-  local code, output = shell.run(fill(certificates, values))
+  local code, output = shell.run(M.fill(certificates, values))
   assert(code == 0, output)
   local file = assert(io.open(dir .. "/nginx.conf", "w"))
-  file:write(fill(config, values))
+  file:write(M.fill(config, values))
   file:close()
   local child = assert(core.spawn {
     args = { "/usr/sbin/nginx", "-c", dir .. "/nginx.conf", "-p", dir, "-e", dir .. "/error.log" },

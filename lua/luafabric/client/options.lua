@@ -42,7 +42,8 @@ local DEFAULT_SUBMIT_TIMEOUT = 1800 -- seconds
 ---@field late_by? number|string  longest time that a lost submission may take to reach Fabric,
 ---  default 5 minutes (10 s for an endpoint on this machine)
 ---@field tag_proven? boolean  Fabric was seen to show the name of a run's session, our tag in it
----@field host? fun(): table  gives the host for calls outside of a loop; default hosts.plain
+---@field host? string|fun(): table  for calls outside of a loop: "plain", "nginx", "haproxy",
+---  "cqueues" or "luv", or a function that gives a host; default: the one that fits, see hosts.find
 
 local known_options = { credential = true, endpoint = true, route = true, on_event = true,
   poll_floor = true, workspace_endpoints = true, request_timeout = true, connect_timeout = true,
@@ -78,6 +79,14 @@ local function check_type(options, name, wanted, level)
   local value = options[name]
   if value == nil or type(value) == wanted then return value end
   fail(("client: %s: expected a %s, got a %s"):format(name, wanted, type(value)), level + 1)
+end
+
+local function check_host(host, level)
+  local kind = type(host)
+  if host == nil or kind == "function" then return host end
+  if kind == "string" and require("luafabric.hosts").is_known(host) then return host end
+  fail(("client: host: expected plain, nginx, haproxy, cqueues, luv or a function that gives a "
+    .. "host, got %s"):format(kind == "string" and ("%q"):format(host) or "a " .. kind), level + 1)
 end
 
 local function check_duration(options, name, level)
@@ -138,7 +147,7 @@ function M.read_client(options, level)
     tag_proven = check_type(options, "tag_proven", "boolean", inner),
     request_timeout = check_duration(options, "request_timeout", inner),
     connect_timeout = check_duration(options, "connect_timeout", inner),
-    host_factory = check_type(options, "host", "function", inner),
+    host = check_host(options.host, inner),
     workspace_endpoints = check_workspace_endpoints(options.workspace_endpoints, origins, inner),
   }
 end

@@ -3,7 +3,7 @@
 --- child processes come in through.
 
 local core = require "luafabric.core"
-local curl = require "luafabric.curl"
+local transport_host = require "luafabric.hosts.transport_host"
 
 local M = {}
 
@@ -43,45 +43,45 @@ local M = {}
 ---| "cancelled"  # by host.cancel
 ---| "memory"     # none left
 
----@class luafabric.PlainOptions
+---@class luafabric.PlainOptions: luafabric.HostOptions
 ---@field signals string[]|nil  signals to report instead of their default action, as in { "INT" }
----@field ca_file string|nil    certificates to trust, instead of the system's
----@field proxy string|nil      for https, instead of the environment's; "" is none
 
---- A plain host.
----@param options luafabric.PlainOptions|nil
----@return table host  beside what every host has: `watch(fd)`, `watch_child(child)`,
----                 `watch_store(store)`
-function M.new(options)
-  options = options or {}
-  local transport = curl.transport { ca_file = options.ca_file, proxy = options.proxy }
-  local signals = options.signals and core.signals(options.signals)
-  local signal_fd = signals and signals:fd()
-  local children = {} -- descriptor -> child
-  local stores = {} -- descriptor -> { store, count }: several runs of one store share it
-  if signal_fd then assert(transport:watch(signal_fd)) end
+--- Signals come in through a descriptor of their own.
+local function add_signals(host, transport, sources, names)
+  if not names then return end
+  local signals = core.signals(names)
+  assert(transport:watch(signals:fd()))
+  sources[signals:fd()] = function(events)
+    for _, name in ipairs(signals:read()) do
+      events[#events + 1] = { kind = "signal", name = name }
+    end
+  end
+  local close = host.close
+  function host.close()
+    signals:close()
+    close()
+  end
+end
 
-  local host = {
-    name = "plain", now = core.monotonic, wall = core.wall, random = core.random,
-  }
+--- Any descriptor, and the ends of child processes.
+local function add_descriptors(host, transport, sources)
+  local function watch(fd, source)
+    local ok, message = transport:watch(fd)
+    if ok then sources[fd] = source end
+    return ok, message
+  end
 
-  ---@param request luafabric.Request  an ill-formed one raises
-  ---@return integer id
-  function host.start(request) return transport:start(request) end
-
-  --- Its completion says "cancelled", and whether it had been on its way.
-  function host.cancel(id) transport:cancel(id) end
+  local function report_fd(events, fd)
+    events[#events + 1] = { kind = "fd", fd = fd }
+  end
 
   --- Reports { kind = "fd", fd } while the descriptor is readable, until `unwatch`.
   ---@return boolean|nil ok
   ---@return string|nil message
-  function host.watch(fd)
-    children[fd], stores[fd] = nil, nil
-    return transport:watch(fd)
-  end
+  function host.watch(fd) return watch(fd, report_fd) end
 
   function host.unwatch(fd)
-    children[fd], stores[fd] = nil, nil
+    sources[fd] = nil
     transport:unwatch(fd)
   end
 
@@ -89,79 +89,26 @@ function M.new(options)
   ---@return boolean|nil ok
   ---@return string|nil message
   function host.watch_child(child)
-    local ok, message = transport:watch(child:fd())
-    if ok then children[child:fd()] = child end
-    return ok, message
+    return watch(child:fd(), function(events, fd)
+      host.unwatch(fd)
+      events[#events + 1] = { kind = "child", child = child }
+    end)
   end
+end
 
-  --- Reports { kind = "store", store } whenever the store has news of what is durable, until it was
-  --- unwatched as often as it was watched. Of a store that takes no time there is none.
-  ---@return boolean|nil ok
-  ---@return string|nil message
-  function host.watch_store(store)
-    local fd = store.fd and store:fd()
-    if not fd then return true end
-    if stores[fd] then
-      stores[fd].count = stores[fd].count + 1
-      return true
-    end
-    local ok, message = transport:watch(fd)
-    if ok then stores[fd] = { store = store, count = 1 } end
-    return ok, message
-  end
-
-  --- To be called before the store is closed.
-  function host.unwatch_store(store)
-    local fd = store.fd and store:fd()
-    local watched = fd and stores[fd]
-    if not watched then return end
-    watched.count = watched.count - 1
-    if watched.count == 0 then host.unwatch(fd) end
-  end
-
-  local function translate(event, events)
-    if event.fd == signal_fd then
-      for _, name in ipairs(signals:read()) do
-        events[#events + 1] = { kind = "signal", name = name }
-      end
-      return
-    end
-    local child, watched = children[event.fd], stores[event.fd]
-    if watched then
-      watched.store:settle()
-      event = { kind = "store", store = watched.store }
-    elseif child then
-      transport:unwatch(event.fd)
-      children[event.fd] = nil
-      event = { kind = "child", child = child }
-    end
-    events[#events + 1] = event
-  end
+--- A plain host.
+---@param options luafabric.PlainOptions|nil
+---@return table host  beside what every host has: `watch(fd)`, `watch_child(child)`
+function M.new(options)
+  options = options or {}
+  local host, transport, sources = transport_host.new("plain", options)
+  add_signals(host, transport, sources, options.signals)
+  add_descriptors(host, transport, sources)
 
   --- What has happened, at most `max_s` from now; nil waits for ever.
   ---@param max_s number|nil
   ---@return table[] events  completions, { kind = "signal", name }, "child", "fd", "store"
-  function host.wait(max_s)
-    local found = transport:wait(max_s)
-    local events
-    for index, event in ipairs(found) do
-      if event.kind == "fd" and not events then
-        events = {}
-        for before = 1, index - 1 do events[before] = found[before] end
-      end
-      if event.kind == "fd" then
-        translate(event, events)
-      elseif events then
-        events[#events + 1] = event
-      end
-    end
-    return events or found
-  end
-
-  function host.close()
-    if signals then signals:close() end
-    transport:close()
-  end
+  function host.wait(max_s) return host.collect(max_s) end
 
   return host
 end

@@ -193,7 +193,10 @@ end
 ---@return luafabric.Error|nil err
 function Store:commit(unit)
   local ticket, message, code = self.writer:append(unit)
-  if ticket then return ticket end
+  if ticket then
+    self.queued = ticket
+    return ticket
+  end
   return nil, messages.error(self.path, message, code)
 end
 
@@ -201,6 +204,13 @@ end
 --- one who waits for the descriptor, and tells all others.
 function Store:settle()
   take_in(self, false)
+  self.told, self.told_end = self.settled, self.stopped
+end
+
+--- Whether there is something that `settle` has not told of yet, so that it is worth looking.
+---@return boolean
+function Store:is_pending()
+  return (self.queued or 0) > (self.told or 0) and not self.told_end
 end
 
 --- What became of a unit: durable, or refused ({ message, code }), or never written, and why.

@@ -320,4 +320,8 @@ function Run:settle()
   self.store:settle()
 end
 
+function Run:is_pending()
+  return self.store:is_pending()
+end
+
 return M

@@ -69,11 +69,18 @@ local function forget_wait(task)
   task.waiting, task.joining = nil, nil
 end
 
+--- Its host waits, and something else of the program (another request of nginx, a callback of luv)
+--- gave it something to do.
+local function disturb(loop)
+  if loop.asleep and loop.host.wake then loop.host.wake() end
+end
+
 --- The task's wait is over: it gets `value` in the loop's next turn.
 function M.make_ready(task, value, more)
   forget_wait(task)
   task.value, task.more = value, more
   local loop = task.loop
+  disturb(loop)
   loop.ready_last = loop.ready_last + 1
   loop.ready[loop.ready_last] = task
 end
@@ -91,6 +98,7 @@ local function end_task(task, ok, outcome)
   task.thread, task.body, task.arguments = nil, nil, nil
   loop.live[task] = nil
   loop.live_count = loop.live_count - 1
+  disturb(loop)
   if not ok and not task.joiners.first then loop.unseen = loop.unseen or task end
   local permits = task.permits
   task.permits = nil
@@ -340,7 +348,10 @@ local function wait_for_host(loop)
     if not timer and quiet then return break_deadlock(loop) end
     max_s = timer and math.max(0, timer.at - loop.host.now())
   end
-  for _, event in ipairs(loop.host.wait(max_s or nil)) do deliver(loop, event) end
+  loop.asleep = true
+  local events = loop.host.wait(max_s or nil)
+  loop.asleep = false
+  for _, event in ipairs(events) do deliver(loop, event) end
 end
 
 --- Drives the loop until that task ended, or until all did.

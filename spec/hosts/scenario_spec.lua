@@ -1,0 +1,121 @@
+-- The scenario on every host, each in a real program of its kind.
+
+local programs = require "spec.hosts.programs"
+local nginx = require "spec.support.nginx"
+local shell = require "spec.support.shell"
+
+describe("the scenario #process", function()
+  local world
+
+  setup(function() world = programs.world() end)
+  teardown(function() world.close() end)
+
+  local function needs(given)
+    local reason = programs.missing(given)
+    if reason then pending("not tried: " .. reason) end
+    return reason ~= nil
+  end
+
+  for _, lua in ipairs { "lua5.1", "lua5.3", "lua5.4", "luajit" } do
+    it("passes in a plain program, " .. lua, function()
+      if needs { lua = lua, package = lua } then return end
+      assert.equal("scenario passed on plain\n", programs.run_lua(world, lua, "plain"))
+    end)
+
+    for _, name in ipairs { "luv", "cqueues" } do
+      it(("passes in a program on %s, %s"):format(name, lua), function()
+        if needs { lua = lua, module = name, package = "lua-" .. name } then return end
+        assert.equal(("scenario passed on %s\nthe program went on\n"):format(name),
+          programs.run_lua(world, lua, name))
+      end)
+    end
+  end
+
+  it("passes in Neovim, in a coroutine and on its main thread", function()
+    if needs { command = "nvim", build = "build/lua5.1", package = "neovim" } then return end
+    local environment = programs.environment(world, "luv", "build/lua5.1")
+    programs.run({ "nvim", "--headless", "-u", "NONE", "-i", "NONE", "-n", "-c",
+      "luafile spec/hosts/programs/neovim.lua", "-c", "qa!" }, environment)
+    local _, output = shell.run("cat " .. environment.SCENARIO_OUTPUT)
+    assert.equal("scenario passed on luv\nscenario passed on luv\nthe program went on\n", output)
+  end)
+
+  describe("in nginx", function()
+    local child, url
+
+    local function start()
+      if needs { file = "/usr/lib/nginx/modules/ngx_http_lua_module.so", build = "build/lua5.1",
+        package = "libnginx-mod-http-lua" } then return false end
+      local environment = programs.environment(world, "nginx", "build/lua5.1")
+      local port = nginx.free_ports(1)[1]
+      local path = programs.configure(world, "nginx.conf", { dir = world.dir, port = port,
+        user = select(2, shell.run "id -un"):gsub("%s", ""), lua_path = environment.LUA_PATH,
+        lua_cpath = environment.LUA_CPATH })
+      child = programs.start({ "/usr/sbin/nginx", "-c", path, "-p", world.dir, "-e",
+        world.dir .. "/error.log" }, environment)
+      url = "http://127.0.0.1:" .. port
+      return true
+    end
+
+    after_each(function() if child then child:close() end end)
+
+    local function log()
+      local _, text = shell.run("cat " .. world.dir .. "/error.log")
+      return text
+    end
+
+    for _, where in ipairs { "content", "timer" } do
+      it("passes in a " .. where, function()
+        if not start() then return end
+        assert.equal("scenario passed on nginx\n", programs.get(child, url .. "/" .. where))
+        assert.is_nil(log():find("[error]", 1, true), log())
+      end)
+    end
+
+    it("passes twice at a time, in one worker", function()
+      if not start() then return end
+      assert.equal("scenario passed on nginx\nscenario passed on nginx\n",
+        programs.get(child, url .. "/two"))
+      assert.is_nil(log():find(" signal ", 1, true), log()) -- no worker died
+    end)
+
+    it("lets a worker go that is told to exit, and says so to who waits", function()
+      if not start() then return end
+      assert.equal("pong", programs.get(child, url .. "/ping"))
+      local transport = require("luafabric.curl").transport()
+      transport:start { method = "GET", url = url .. "/long", timeout = 40 }
+      repeat
+        transport:wait(0.01)
+        local state = programs.get(child, world.fabric.url .. "/emulator/state")
+      until state:find('"runs_open":[1-9]')
+      child:kill "QUIT"
+      local completion = transport:wait(40)[1]
+      transport:close()
+      assert.matches("^this nginx worker is exiting, so luafabric does not wait any more: what was "
+        .. "submitted runs on in Fabric", completion.body)
+      assert.same({ code = 0 }, child:wait(10))
+    end)
+  end)
+
+  it("is met by a loop of one's own: examples/embedding/own_loop.lua", function()
+    local environment = programs.environment(world, "own loop", "build")
+    environment.LUAFABRIC_ENDPOINT = environment.SCENARIO_ENDPOINT
+    environment.LUAFABRIC_TOKEN = "any"
+    assert.equal("succeeded\nthe program went on meanwhile\n",
+      programs.run({ "lua5.4", "examples/embedding/own_loop.lua" }, environment))
+  end)
+
+  it("passes in HAProxy, in a task and in a service", function()
+    if needs { command = "haproxy", build = "build/lua5.3", package = "haproxy" } then return end
+    local environment, here = programs.environment(world, "haproxy", "build/lua5.3")
+    local port = nginx.free_ports(1)[1]
+    local path = programs.configure(world, "haproxy.cfg", { port = port,
+      lua_path = environment.LUA_PATH, lua_cpath = environment.LUA_CPATH,
+      program = here .. "/spec/hosts/programs/haproxy.lua" })
+    local child = programs.start({ "haproxy", "-db", "-f", path }, environment)
+    local url = "http://127.0.0.1:" .. port
+    assert.equal("scenario passed on haproxy", programs.get(child, url .. "/"))
+    assert.equal("scenario passed on haproxy", programs.get(child, url .. "/service"))
+    child:close()
+  end)
+end)
