@@ -47,6 +47,8 @@ build = {
         "csrc/location.c",
         "csrc/time_formats.c",
         "csrc/siphash.c",
+        "csrc/equal.c",
+        "csrc/folder.c",
         "csrc/system.c",
         "csrc/signals.c",
         "csrc/spawn.c",
