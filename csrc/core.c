@@ -4,6 +4,8 @@
 
 #include "lua.h"
 #include "lauxlib.h"
+#include "equal.h"
+#include "folder.h"
 #include "json_slice.h"
 #include "json_writer.h"
 #include "location.h"
@@ -27,6 +29,8 @@ int luaopen_luafabric_core (lua_State *L) {
   luafabric_location_open(L);
   luafabric_time_formats_open(L);
   luafabric_siphash_open(L);
+  luafabric_equal_open(L);
+  luafabric_folder_open(L);
   luafabric_system_open(L);
   luafabric_signals_open(L);
   luafabric_spawn_open(L);

@@ -6,8 +6,8 @@ local core = require "luafabric.core"
 -- How to get at the objects whose methods a file describes, by the file's name for them.
 local modules = {
   core = {
-    sources = { "child", "json_slice", "json_writer", "location", "run_model", "run_request",
-      "signals", "siphash", "spawn", "system", "time_formats" },
+    sources = { "child", "equal", "folder", "json_slice", "json_writer", "location", "run_model",
+      "run_request", "signals", "siphash", "spawn", "system", "time_formats" },
     objects = {
       child = function() return core.spawn { args = { "true" } } end,
       signals = function() return core.signals { "WINCH" } end,

@@ -96,6 +96,15 @@ static const char texts[] = CORE IDS
     "    and core.parse_retry_after('7', nil, nil) == 7 and #core.random_hex(256) == 512\n"
     "end\n";
 
+static const char folders[] =
+    CORE "return function()\n"
+         "  local names = core.list_folder('/proc/self')\n"
+         "  local path, kind = core.real_path('/proc/../etc/.')\n"
+         "  local none, reason = core.list_folder('/no/such')\n"
+         "  return #names > 9 and path == '/etc' and kind == 'folder' and not none and reason\n"
+         "    and core.equal('a', 'a')\n"
+         "end\n";
+
 static const char signals[] = CORE "return function()\n"
                                    "  local signals = core.signals { 'INT', 'TERM', 'HUP' }\n"
                                    "  local ok = signals:fd() and #signals:read() == 0\n"
@@ -149,6 +158,7 @@ const operation core_operations[] = {
     {"json_slice", slices},
     {"run_model", model},
     {"ids and times", texts},
+    {"folders", folders},
     {"signals", signals},
     {"signals that cannot be caught", wrong_signals},
     {"spawn of a child", child},

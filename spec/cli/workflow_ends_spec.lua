@@ -169,7 +169,7 @@ describe("luafabric run", function()
   end)
 
   it("says when its events end by a mistake of ours", function()
-    local output = require "luafabric.cli.workflow_output"
+    local output = require "luafabric.view.run_document"
     local event = output.event
     output.event = function() error("boom", 0) end
     local ok, problem = pcall(function()

@@ -1,10 +1,15 @@
--- The command's exit codes: from the outcome of a run, or from the error where there was none. The
--- only table of them; the README and --help show the same, and a spec compares them.
+-- The command's exit codes: from the outcome of a run, or from the error where there was none. What
+-- they mean is said here alone; the README and --help show the same, and a spec compares them.
+
+local outcome_code = require "luafabric.view.outcome_code"
 
 local M = {}
 
 M.ok, M.failed, M.usage, M.cancelled, M.timed_out = 0, 1, 2, 3, 4
-M.unauthorized, M.unknown, M.detached = 5, 6, 7
+M.unauthorized, M.unknown, M.detached = 5, 6, outcome_code.detached
+
+--- Of a run, by its outcome.
+M.of_outcome = outcome_code.of
 
 M.meanings = {
   { 0, "the run succeeded (or was accepted, with --no-wait)" },
@@ -18,11 +23,6 @@ M.meanings = {
   { 7, "detached: still running in Fabric" },
 }
 
-local outcomes = {
-  succeeded = 0, skipped = 0, failed = 1, deduped = 1, rejected = 1, capacity = 1, throttled = 1,
-  platform = 1, cancelled = 3, timed_out = 4, unauthorized = 5, unknown = 6,
-}
-
 local kinds = {
   usage = 2, configuration = 2, network = 2, not_found = 2, ambiguous_name = 2, rejected = 1,
   throttled = 1, capacity = 1, platform = 1, timeout = 4, unauthorized = 5, cancelled = 3,
@@ -34,12 +34,6 @@ local outcome_kinds = {
   rejected = "rejected", throttled = "throttled", capacity = "capacity", platform = "platform",
   unauthorized = "unauthorized", unknown = "unknown", cancelled = "cancelled",
 }
-
----@param outcome string
----@return integer code
-function M.of_outcome(outcome)
-  return outcomes[outcome] or M.failed
-end
 
 ---@param err luafabric.Error
 ---@return integer code

@@ -5,7 +5,8 @@
 local advice = require "luafabric.view.advice"
 local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
-local output = require "luafabric.cli.workflow_output"
+local outcome_code = require "luafabric.view.outcome_code"
+local output = require "luafabric.view.run_document"
 local results = require "luafabric.cli.workflow_results"
 local stored_run = require "luafabric.cli.stored_run"
 local words = require "luafabric.view.words"
@@ -24,7 +25,7 @@ end
 local function finish(stored, terminal)
   local state, err = stored:state()
   if not state then return fail(terminal, err) end
-  return results.finish(terminal, state, { reports = {}, code = stored_run.exit_code(stored.row) })
+  return results.finish(terminal, state, { reports = {}, code = outcome_code.of_run(stored.row) })
 end
 
 -- ---- a run that nobody runs ----

@@ -1,7 +1,7 @@
 -- luafabric events: the events of a run of the store, a line of JSON each, and those that come.
 
 local exit_codes = require "luafabric.cli.exit_codes"
-local output = require "luafabric.cli.workflow_output"
+local output = require "luafabric.view.run_document"
 local results = require "luafabric.cli.workflow_results"
 local stored_run = require "luafabric.cli.stored_run"
 

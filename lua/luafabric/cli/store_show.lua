@@ -2,11 +2,10 @@
 
 local core = require "luafabric.core"
 local exit_codes = require "luafabric.cli.exit_codes"
-local json = require "luafabric.json"
-local output = require "luafabric.cli.workflow_output"
 local results = require "luafabric.cli.workflow_results"
 local stored_run = require "luafabric.cli.stored_run"
 local terminal_module = require "luafabric.cli.terminal"
+local view = require "luafabric.view.stored_run"
 local workflow_reports = require "luafabric.cli.workflow_reports"
 
 local M = {}
@@ -40,34 +39,6 @@ local function print_lines(terminal, stored, state, step, options)
   return terminal:print(terminal_module.harmless(table.concat(lines, "\n")))
 end
 
--- ---- for machines ----
-
--- The steps of the document: all, or one with its items.
-local function document_state(state, step)
-  if not step then return state end
-  local order = { step.path }
-  for _, item in ipairs(step.items or {}) do order[#order + 1] = item.path end
-  return setmetatable({ order = order }, { __index = state })
-end
-
--- The requests of a step's attempts; the document of a whole run would be mostly requests.
-local function requests_of(step)
-  local list = json.array {}
-  for index, attempt in ipairs(step.attempts) do list[index] = attempt.request or json.null end
-  return list
-end
-
---- What the store knows of a run beside its events, behind the fields of the run's document.
-local function document(stored, state, step, reports)
-  local row = stored.row
-  local text = output.document(document_state(state, step),
-    { exit_code = stored_run.exit_code(row), reports = reports })
-  local more = { state = row.state, orphaned = row.orphaned, owner = row.owner or json.null,
-    key = row.key or json.null,
-    requests = step and requests_of(step) or json.null }
-  return text:sub(1, -2) .. "," .. terminal_module.encode(more):sub(2)
-end
-
 -- ---- the command ----
 
 local function write_reports(terminal, reports, state)
@@ -85,7 +56,8 @@ local function show(stored, options, terminal, reports)
   local paths, are_written = write_reports(terminal, reports, state)
   local is_shown
   if terminal.json then
-    is_shown = terminal:print(document(stored, state, step, paths))
+    is_shown = terminal:print(view.document(stored.row, state,
+      { step = step, reports = paths }))
   else
     is_shown = print_lines(terminal, stored, state, step, options)
     for _, path in ipairs(paths) do terminal:say(terminal:faint("report     ") .. path) end

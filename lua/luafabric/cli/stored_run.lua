@@ -3,13 +3,12 @@
 
 local clouds = require "luafabric.clouds"
 local errors = require "luafabric.errors"
-local exit_codes = require "luafabric.cli.exit_codes"
-local history = require "luafabric.history"
 local nearest = require "luafabric.nearest"
 local outline = require "luafabric.store.outline"
 local standing = require "luafabric.store.standing"
 local store_option = require "luafabric.cli.store_option"
 local text = require "luafabric.view.text"
+local view = require "luafabric.view.stored_run"
 
 local M = {}
 
@@ -138,14 +137,6 @@ function Stored:no_such_step(state, path)
     message = ("run %s has no step '%s'%s"):format(self.short_id, path, hint) }
 end
 
---- The exit code of a run; nil while it runs.
----@param row luafabric.RunRow
----@return integer|nil code
-function M.exit_code(row)
-  if row.state == "ended" then return exit_codes.of_outcome(row.outcome) end
-  return row.state == "detached" and exit_codes.detached or nil
-end
-
 --- A pause that says when Ctrl-C or SIGTERM came, for a command that looks again and again.
 ---@return fun(seconds: number): boolean pause  true when a signal came
 ---@return fun() close
@@ -159,39 +150,11 @@ function M.new_pause()
   end, host.close
 end
 
--- What a row knows, in a state that does not: the first event may not be written yet.
-local function complete(state, row)
-  state.run_id, state.workflow = state.run_id or row.run_id, state.workflow or row.workflow
-  state.file, state.started_at = state.file or row.file, state.started_at or row.started_at
-  -- A run that was detached, and taken up again, is not detached.
-  state.detached = row.state == "detached" or nil
-  return state
-end
-
---- The state of a run, from all of its events.
----@param store luafabric.SqliteStore
----@param row luafabric.RunRow
----@return luafabric.WorkflowRun|nil state
----@return luafabric.Error|nil err
-function M.fold(store, row)
-  local events, err = store:events(row.run_id)
-  if not events then return nil, err end
-  local state = history.new()
-  for number, event in ipairs(events) do
-    local ok, message = pcall(history.apply, state, event)
-    if not ok then
-      return nil, errors.new { kind = "configuration",
-        message = ("event %d of run %s in %s cannot have happened: %s. Please report this")
-          :format(number, row.run_id, store.path, tostring(message)) }
-    end
-  end
-  return complete(state, row)
-end
-
+--- The state of the run, from all of its events.
 ---@return luafabric.WorkflowRun|nil state
 ---@return luafabric.Error|nil err
 function Stored:state()
-  return M.fold(self.store, self.row)
+  return view.fold(self.store, self.row)
 end
 
 return M

@@ -3,7 +3,7 @@
 -- (names, messages of servers) cannot command the terminal.
 
 local core = require "luafabric.core"
-local json = require "luafabric.json"
+local run_document = require "luafabric.view.run_document"
 
 local M = {}
 
@@ -120,19 +120,6 @@ function Terminal:print(text)
   return false
 end
 
---- The same value with "?" for every byte that is not ASCII: what somebody sent is not UTF-8.
-local function ascii(value)
-  if type(value) == "string" then return (value:gsub("[\128-\255]", "?")) end
-  if type(value) ~= "table" then return value end
-  local copy = setmetatable({}, getmetatable(value)) -- an empty list stays one
-  for key, item in pairs(value) do copy[ascii(key)] = ascii(item) end
-  return copy
-end
-
-local function encode(value)
-  return json.encode(value) or json.encode(ascii(value)) or "null"
-end
-
 --- The document of --output json, from a table with any of its fields.
 ---@param result table
 ---@return string text  one line
@@ -141,27 +128,13 @@ function M.document(result)
   for _, field in ipairs(fields) do
     local value = result[field]
     if field ~= "error" or value ~= nil then
-      parts[#parts + 1] = ('"%s":%s'):format(field, encode(value))
+      parts[#parts + 1] = ('"%s":%s'):format(field, M.encode(value))
     end
   end
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
---- Any other JSON for standard output.
----@param value any
----@return string text  one line
-function M.encode(value)
-  return encode(value)
-end
-
---- An error as the document's `error`.
----@param err luafabric.Error
----@return table
-function M.error_fields(err)
-  return {
-    kind = err.kind, message = err.message, code = err.code, status = err.status,
-    request_id = err.request_id,
-  }
-end
+--- Any other JSON for standard output, and an error as the document's `error`.
+M.encode, M.error_fields = run_document.encode, run_document.error_fields
 
 return M

@@ -4,7 +4,7 @@
 local core = require "luafabric.core"
 local errors = require "luafabric.errors"
 local exit_codes = require "luafabric.cli.exit_codes"
-local output = require "luafabric.cli.workflow_output"
+local output = require "luafabric.view.run_document"
 local terminal_module = require "luafabric.cli.terminal"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
 local workflow_strict = require "luafabric.cli.workflow_strict"

@@ -2,7 +2,7 @@
 -- for cli/workflow_run; here is which run is repaired, with which file and inputs.
 
 local outline = require "luafabric.store.outline"
-local output = require "luafabric.cli.workflow_output"
+local output = require "luafabric.view.run_document"
 local repairing = require "luafabric.workflow.repairing"
 local store_option = require "luafabric.cli.store_option"
 local results = require "luafabric.cli.workflow_results"

@@ -125,6 +125,27 @@ function core.parse_retry_after(retry_after, retry_after_ms, date) end
 ---@return string digits  16 hexadecimal digits, as in the published test vectors
 function core.fingerprint(key, text) end
 
+--- Whether what somebody gives is a secret, in a time that depends on what was given and on nothing
+--- of the secret.
+---@param secret string
+---@param given string
+---@return boolean
+function core.equal(secret, given) end
+
+-- ---- folders ----------------------------------------------------------------------------------
+
+--- The names in a folder, in no order.
+---@param path string
+---@return string[]|nil names
+---@return string|nil reason  "No such file or directory"
+function core.list_folder(path) end
+
+--- Where a path leads: its full name without links in it.
+---@param path string
+---@return string|nil path
+---@return string kind  "file", "folder" or "other"; or the reason
+function core.real_path(path) end
+
 -- ---- the system -------------------------------------------------------------------------------
 
 --- A clock that never goes back, and begins anywhere.

@@ -1,10 +1,9 @@
--- What `luafabric run` puts on standard output for machines: with --output jsonl the events as they
--- happen, with --output json one document at the end, whose fields are the same every time, null
--- where there is nothing to say.
+--- A run for machines: one document, whose fields are the same every time, null where there is
+--- nothing to say; and its events, a line each. The command prints them, and the service answers
+--- with them. Pure.
 
 local core = require "luafabric.core"
 local json = require "luafabric.json"
-local terminal_module = require "luafabric.cli.terminal"
 
 local M = {}
 
@@ -20,6 +19,30 @@ local step_fields = { "path", "kind", "parent", "label", "is_finally", "after", 
 local attempt_fields = { "number", "outcome", "status", "job_id", "request_id", "intended_at",
   "submitted_at", "running_at", "ended_at", "failure_reason", "error" }
 
+-- The same value with "?" for every byte that is not ASCII: what somebody sent is not UTF-8.
+local function ascii(value)
+  if type(value) == "string" then return (value:gsub("[\128-\255]", "?")) end
+  if type(value) ~= "table" then return value end
+  local copy = setmetatable({}, getmetatable(value)) -- an empty list stays one
+  for key, item in pairs(value) do copy[ascii(key)] = ascii(item) end
+  return copy
+end
+
+--- A value as JSON, whatever others put into it.
+---@param value any
+---@return string text  one line
+function M.encode(value)
+  return json.encode(value) or json.encode(ascii(value)) or "null"
+end
+
+--- An error as a document's `error`.
+---@param err luafabric.Error
+---@return table
+function M.error_fields(err)
+  return { kind = err.kind, message = err.message, code = err.code, status = err.status,
+    request_id = err.request_id }
+end
+
 --- An object with its fields in their order, null where there is nothing.
 ---@param names string[]
 ---@param values table<string, any>
@@ -29,7 +52,7 @@ function M.object(names, values, texts)
   local parts = {}
   for index, name in ipairs(names) do
     local text = texts and texts[name]
-      or values[name] ~= nil and terminal_module.encode(values[name]) or "null"
+      or values[name] ~= nil and M.encode(values[name]) or "null"
     parts[index] = ('"%s":%s'):format(name, text)
   end
   return "{" .. table.concat(parts, ",") .. "}"
@@ -97,7 +120,7 @@ function M.document(state, result)
     parent = state.parent,
     inputs = json.array(state.inputs or {}), counts = state.counts,
     cancelled_by = state.cancelled and state.cancelled.by,
-    reports = json.array(result.reports or {}), error = err and terminal_module.error_fields(err),
+    reports = json.array(result.reports or {}), error = err and M.error_fields(err),
   }, { steps = list(steps), warnings = list(warnings) })
 end
 
@@ -134,7 +157,7 @@ end
 ---@return string text  one line
 function M.error_event(exit_code, err)
   return M.object({ "type", "exit_code", "error" }, { type = "error", exit_code = exit_code,
-    error = terminal_module.error_fields(err) })
+    error = M.error_fields(err) })
 end
 
 return M

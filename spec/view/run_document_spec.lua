@@ -3,7 +3,7 @@
 local errors = require "luafabric.errors"
 local history = require "luafabric.history"
 local json = require "luafabric.json"
-local output = require "luafabric.cli.workflow_output"
+local output = require "luafabric.view.run_document"
 local story = require "spec.cli.workflow_story"
 
 local function names_of(value)
