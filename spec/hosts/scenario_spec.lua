@@ -79,6 +79,12 @@ describe("the scenario #process", function()
       assert.is_nil(log():find(" signal ", 1, true), log()) -- no worker died
     end)
 
+    it("keeps requests apart, one of which waits with ngx.sleep in a task", function()
+      if not start() then return end
+      local all = "own went on, timer went on, thread went on\n"
+      assert.equal(all .. all, programs.get(child, url .. "/strands"))
+    end)
+
     it("lets a worker go that is told to exit, and says so to who waits", function()
       if not start() then return end
       assert.equal("pong", programs.get(child, url .. "/ping"))
