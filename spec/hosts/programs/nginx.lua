@@ -1,6 +1,7 @@
 -- Lua in an nginx worker. /content runs the scenario in the handler of the request, /timer in a
 -- timer of the worker, /two in both at once; /long waits for a run that does not end. /strands
--- waits with nginx's own means where luafabric waits, too.
+-- waits with nginx's own means where luafabric waits, too; /leave has a loop that ends by itself
+-- when the worker is to exit.
 
 local ngx = rawget(_G, "ngx")
 local settings = require "spec.hosts.programs.settings"
@@ -71,6 +72,24 @@ local function forbid_and_sleep_until(is_over)
   require("luafabric.tasks").forbid_waiting("a function", sleep_until, is_over)
 end
 
+--- Waits for a time that never comes, unless the worker is to exit; and what follows waits again.
+local function leave()
+  local tasks, condition = require "luafabric.tasks", nil
+  local host = require("luafabric.hosts.nginx").new {
+    on_exit = function() condition:signal() end,
+  }
+  local loop = tasks.new(host)
+  condition = loop:condition()
+  local _, result = loop:run(loop:spawn(function()
+    ngx.log(ngx.NOTICE, "waits for the exit")
+    condition:wait(3600)
+    tasks.sleep(0.6) -- longer than a host looks away
+    return "left in good order"
+  end))
+  loop:close()
+  return tostring(result)
+end
+
 local answers = {
   ["/content"] = function() return run("content", settings.faults) end,
   ["/timer"] = function()
@@ -84,6 +103,7 @@ local answers = {
   ["/strands"] = function()
     return beside_others(sleep_until) .. "\n" .. beside_others(forbid_and_sleep_until)
   end,
+  ["/leave"] = function() return in_timer(leave)() end,
   ["/long"] = function() return in_timer(long)() end,
 }
 
