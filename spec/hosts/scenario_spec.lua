@@ -79,21 +79,39 @@ describe("the scenario #process", function()
       assert.is_nil(log():find(" signal ", 1, true), log()) -- no worker died
     end)
 
-    it("lets a worker go that is told to exit, and says so to who waits", function()
+    it("keeps requests apart, one of which waits with ngx.sleep in a task", function()
       if not start() then return end
+      local all = "own went on, timer went on, thread went on\n"
+      assert.equal(all .. all, programs.get(child, url .. "/strands"))
+    end)
+
+    --- Tells the worker to exit while a request is under way; the answer to it.
+    local function answer_of_exiting(path, is_under_way)
       assert.equal("pong", programs.get(child, url .. "/ping"))
       local transport = require("luafabric.curl").transport()
-      transport:start { method = "GET", url = url .. "/long", timeout = 40 }
-      repeat
-        transport:wait(0.01)
-        local state = programs.get(child, world.fabric.url .. "/emulator/state")
-      until state:find('"runs_open":[1-9]')
+      transport:start { method = "GET", url = url .. path, timeout = 40 }
+      repeat transport:wait(0.01) until is_under_way()
       child:kill "QUIT"
       local completion = transport:wait(40)[1]
       transport:close()
-      assert.matches("^this nginx worker is exiting, so luafabric does not wait any more: what was "
-        .. "submitted runs on in Fabric", completion.body)
       assert.same({ code = 0 }, child:wait(10))
+      return completion.body
+    end
+
+    it("lets a worker go that is told to exit, and says so to who waits", function()
+      if not start() then return end
+      assert.matches("^this nginx worker is exiting, so luafabric does not wait any more: what was "
+        .. "submitted runs on in Fabric", answer_of_exiting("/long", function()
+          local state = programs.get(child, world.fabric.url .. "/emulator/state")
+          return state:find('"runs_open":[1-9]')
+        end))
+    end)
+
+    it("tells a loop that asked for it that the worker is to exit, and lets it end", function()
+      if not start() then return end
+      assert.equal("left in good order\n", answer_of_exiting("/leave", function()
+        return log():find("waits for the exit", 1, true)
+      end))
     end)
   end)
 

@@ -8,8 +8,8 @@ local pump_module = require "luafabric.hosts.pump"
 
 local M = {}
 
-local LONGEST_NAP = 1 -- seconds; then it looks whether the worker is to exit
-local LAST_SUBMISSION = 10 -- seconds that a submission under way is given, when it is
+local LONGEST_NAP = 0.5 -- seconds; then it looks whether the worker is to exit
+local LAST_SUBMISSION = 30 -- seconds that a submission under way is given, when it is
 
 local yieldable = { rewrite = true, access = true, content = true, timer = true, ssl_cert = true,
   ssl_session_fetch = true, ssl_client_hello = true }
@@ -54,13 +54,18 @@ local function ensure_running(pump, ngx)
   return message
 end
 
+---@class luafabric.NginxOptions: luafabric.HostOptions
+---@field on_exit fun()|nil  called once when the worker is to exit; plain. The loop is then to end
+---                          by itself; it has 30 seconds.
+
 --- A host in an nginx worker.
----@param options luafabric.HostOptions|nil
+---@param options luafabric.NginxOptions|nil
 ---@return table host
 function M.new(options)
   local ngx = assert(running_ngx(), "the host nginx: this is not nginx")
   M.is_running()
-  local pump = pump_module.of(options or {})
+  options = options or {}
+  local pump = pump_module.of(options)
   local semaphore = assert(require("ngx.semaphore").new(0))
   local submissions, exit_at, turned_at = {}, nil, -math.huge
   local is_woken = false
@@ -83,8 +88,12 @@ function M.new(options)
   --- A worker is not kept: it exits when its timers and requests have ended.
   local function check_exit()
     if not ngx.worker.exiting() then return end
-    exit_at = exit_at or host.now() + LAST_SUBMISSION
-    if next(submissions) and host.now() < exit_at then return end
+    if not exit_at then
+      exit_at = host.now() + LAST_SUBMISSION
+      if options.on_exit then options.on_exit() end
+    end
+    local is_ending = options.on_exit or next(submissions)
+    if is_ending and host.now() < exit_at then return end
     error(errors.new { kind = "cancelled", code = "worker_exiting",
       message = "this nginx worker is exiting, so luafabric does not wait any more: what was "
         .. "submitted runs on in Fabric" }, 0)

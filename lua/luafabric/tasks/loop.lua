@@ -7,13 +7,15 @@ local heap = require "luafabric.heap"
 local M = {}
 
 local unpack = table.unpack or unpack
-local running_thread = coroutine.running
+local running_thread, status_of = coroutine.running, coroutine.status
 local close_thread = coroutine.close -- Lua 5.4: runs the <close> variables of a dropped task
 
--- Set while a step of a task runs, and only then: hosts like nginx interleave loops between steps.
-local current_task
--- Set while a function runs that may not wait: what to call it in the message.
-local forbidden_label
+-- What runs now, by coroutine. Programs like nginx interleave: a function that waits with the
+-- program's own means (ngx.sleep in a task) is in the middle of a step while others run. So an
+-- entry counts for its coroutine and for those that it resumed, and for nobody else.
+local MAIN = {} -- where Lua 5.1 gives no coroutine
+local steps = setmetatable({}, { __mode = "kv" }) -- the task whose step it is
+local labels = setmetatable({}, { __mode = "k" }) -- the function that may not wait, for a message
 
 -- Lua 5.1 makes no coroutine of a C function.
 local new_thread = coroutine.create
@@ -137,47 +139,57 @@ end
 
 local function step(task)
   if task.ended then return end
-  local outer_task, outer_label = current_task, forbidden_label
-  current_task, forbidden_label = task, nil
   local value, more, thread = task.value, task.more, task.thread
   task.value, task.more, task.waiting = nil, nil, nil
   if thread then
+    steps[thread] = task
     after_step(task, thread, coroutine.resume(thread, value, more))
   else
     local arguments = task.arguments or { n = 0 }
     thread = new_thread(task.body)
     task.thread, task.body, task.arguments = thread, nil, nil
+    steps[thread] = task
     after_step(task, thread, coroutine.resume(thread, unpack(arguments, 1, arguments.n)))
   end
-  current_task, forbidden_label = outer_task, outer_label
+  steps[thread] = nil
 end
 
 -- ---- waiting, seen from inside a task ----
 
+--- What the running code is inside of: an entry of its own coroutine, or of one that resumed it.
+local function around(entries)
+  local entry = entries[running_thread() or MAIN]
+  if entry then return entry end
+  for thread, other in pairs(entries) do
+    if thread == MAIN or status_of(thread) == "normal" then return other end
+  end
+end
+
 --- The running task and its loop; nil outside tasks, and in a coroutine of the user's own.
 function M.current()
-  local task = current_task
-  if not task or running_thread() ~= task.thread then return nil end
+  local task = steps[running_thread() or MAIN]
+  if not task then return nil end
   return task, task.loop
 end
 
---- True while a task's step runs, in whatever coroutine.
+--- True in a task's step, in whatever coroutine.
 function M.inside()
-  return current_task ~= nil
+  return around(steps) ~= nil
 end
 
 --- Raises (at the caller of the public function) when the running code may not wait.
 --- `level` is as for `error`, seen from the function that calls this.
 function M.check_allowed(what, level)
-  if not forbidden_label then return end
-  error(forbidden_label .. " may not wait: it is a plain function, and it called " .. what,
+  local label = around(labels)
+  if not label then return end
+  error(label .. " may not wait: it is a plain function, and it called " .. what,
     level + 1)
 end
 
 --- The running task, or an error at the caller of the public function that says why there is none.
 function M.waiting_task(what)
   M.check_allowed(what, 3)
-  local task = current_task
+  local task = around(steps)
   if not task then
     error(what .. " was called outside a task: start one with loop:spawn or tasks.blocking", 3)
   end
@@ -206,10 +218,11 @@ end
 
 --- Runs `fn` where nothing may wait; its results, or its error as it was raised.
 function M.without_waiting(label, fn, ...)
-  local outer_label = forbidden_label
-  forbidden_label = label
+  local thread = running_thread() or MAIN
+  local outer_label = labels[thread]
+  labels[thread] = label
   local results = pack(pcall(fn, ...))
-  forbidden_label = outer_label
+  labels[thread] = outer_label
   if not results[1] then error(results[2], 0) end
   return unpack(results, 2, results.n)
 end
@@ -228,8 +241,8 @@ function Task:cancel(err)
   end_task(self, false, err)
   if self.loop.unseen == self then self.loop.unseen = nil end -- somebody asked for this
   if request_id ~= nil then self.loop.host.cancel(request_id) end
-  if current_task == self then
-    if running_thread() == thread and not forbidden_label then coroutine.yield() end
+  if thread and steps[thread] then -- in the middle of a step
+    if running_thread() == thread and not labels[thread] then coroutine.yield() end
     return true
   end
   if thread and close_thread then
@@ -359,7 +372,7 @@ end
 ---@return boolean ok  the task's result as `join` gives it; without a task: true, or false and the
 ---                    error of the first task that failed and that nobody joined
 function Loop:run(target)
-  if current_task or forbidden_label then
+  if M.inside() or around(labels) then
     error("loop:run was called inside a task or a handler: a task waits with task:join", 2)
   end
   if self.running then

@@ -1,5 +1,7 @@
 -- Lua in an nginx worker. /content runs the scenario in the handler of the request, /timer in a
--- timer of the worker, /two in both at once; /long waits for a run that does not end.
+-- timer of the worker, /two in both at once; /long waits for a run that does not end. /strands
+-- waits with nginx's own means where luafabric waits, too; /leave has a loop that ends by itself
+-- when the worker is to exit.
 
 local ngx = rawget(_G, "ngx")
 local settings = require "spec.hosts.programs.settings"
@@ -29,6 +31,65 @@ local function long()
   return tostring(err)
 end
 
+local function blocking(fn)
+  return require("luafabric.tasks").blocking(require("luafabric.hosts").new, fn)
+end
+
+--- Calls `wait_here`, which waits until the function that it is given says so, where luafabric is
+--- in the middle of something; meanwhile the same in a timer and in a light thread of this request.
+local function beside_others(wait_here)
+  local tasks, inside, over = require "luafabric.tasks", false, 0
+  local function other()
+    while not inside do ngx.sleep(0.001) end
+    local ok, result = pcall(blocking, function()
+      tasks.sleep(0.001)
+      wait_here(function() return true end)
+      tasks.sleep(0.001)
+      return "went on"
+    end)
+    over = over + 1
+    return ok and result or tostring(result)
+  end
+  local of_timer = in_timer(other)
+  local thread = ngx.thread.spawn(other)
+  local own = blocking(function()
+    wait_here(function()
+      inside = true
+      return over == 2
+    end)
+    tasks.sleep(0.001)
+    return "went on"
+  end)
+  local _, of_thread = ngx.thread.wait(thread)
+  return ("own %s, timer %s, thread %s"):format(own, of_timer(), of_thread)
+end
+
+local function sleep_until(is_over)
+  repeat ngx.sleep(0.001) until is_over()
+end
+
+local function forbid_and_sleep_until(is_over)
+  require("luafabric.tasks").forbid_waiting("a function", sleep_until, is_over)
+end
+
+--- Waits for a time that never comes, unless the worker is to exit; and what follows waits again.
+local function leave()
+  local tasks, condition = require "luafabric.tasks", nil
+  local host = require("luafabric.hosts.nginx").new {
+    on_exit = function() condition:signal() end,
+  }
+  local loop = tasks.new(host)
+  condition = loop:condition()
+  local _, result = loop:run(loop:spawn(function()
+    ngx.log(ngx.NOTICE, "waits for the exit")
+    condition:wait(3600)
+    tasks.sleep(0.6) -- longer than a host looks away
+    return "left in good order"
+  end))
+  loop:close()
+  return tostring(result)
+end
+
 local answers = {
   ["/content"] = function() return run("content", settings.faults) end,
   ["/timer"] = function()
@@ -39,6 +100,10 @@ local answers = {
     local own = run "two_content"
     return own .. "\n" .. other()
   end,
+  ["/strands"] = function()
+    return beside_others(sleep_until) .. "\n" .. beside_others(forbid_and_sleep_until)
+  end,
+  ["/leave"] = function() return in_timer(leave)() end,
   ["/long"] = function() return in_timer(long)() end,
 }
 
