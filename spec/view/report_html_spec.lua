@@ -138,6 +138,15 @@ describe("the HTML report", function()
     has(html, "ingest runs on in Fabric: look with luafabric notebook status w-1 n-1 job-ingest")
   end)
 
+  it("says what a step that has not ended waits for", function()
+    local told = story.new { "ingest", { path = "Publish", after = { "ingest" } } }
+    told:ready("ingest"):intend("ingest"):pass(5)
+    told:tell("attempt_waiting", "ingest", { attempt = 1, cause = "throttled", seconds = 30 })
+    local html = report(told.state, { now = told.now + 10 })
+    has(html, "waiting: quota (429), 10s · next try in 20s")
+    has(html, "– – after ingest")
+  end)
+
   it("is whole for a run of which nothing is known", function()
     local html = report(require("luafabric.history").new())
     check_elements(html)
