@@ -71,38 +71,29 @@ margin:20px 0 0;background:var(--card)}
 .node.skipped .box,.node.pending .box{stroke:var(--soft);stroke-dasharray:4 3;fill:var(--back)}
 .node.skipped .sign,.node.pending .sign{fill:var(--soft)}
 .legend{font-size:13px;color:var(--soft);display:flex;flex-wrap:wrap;gap:2px 6px;align-items:center}
-.legend i{display:inline-block;width:18px;height:11px;border-radius:2px}
+.legend .key{display:inline-block;width:18px;height:14px;vertical-align:-2px}
 .legend span{white-space:nowrap;margin-right:10px}
 .gantt{position:relative;--who:200px;overflow:hidden;padding-bottom:2px}
-.row{display:flex;align-items:center;height:24px}
+.row{position:relative;display:flex;align-items:center;height:24px}
 .who{width:var(--who);flex:none;padding-right:10px;white-space:nowrap;overflow:hidden;
 text-overflow:ellipsis;color:var(--ink);text-decoration:none;font-size:13px}
 .who:hover{text-decoration:underline}
 .item .who{padding-left:18px;color:var(--soft)}
-.track{position:relative;flex:1;height:14px}
-.track i{position:absolute;top:0;height:14px;min-width:2px}
-.axis{position:absolute;left:var(--who);right:0;top:0;bottom:0;pointer-events:none}
-.axis i{position:absolute;top:18px;bottom:0;border-left:1px solid var(--rule)}
-.axis b{position:absolute;top:-19px;left:-1px;font:12px system-ui,Arial,sans-serif;
-color:var(--soft);
-white-space:nowrap}
-.axis .edge b{left:auto;right:2px}
+.track{display:block;flex:1;min-width:0;height:14px;overflow:visible}
+.axis{position:absolute;left:var(--who);width:calc(100% - var(--who));top:0;height:100%;
+overflow:visible;pointer-events:none}
+.axis line{stroke:var(--rule)}
+.axis text{font:12px system-ui,Arial,sans-serif;fill:var(--soft)}
+.axis .edge{text-anchor:end}
 .axis+.row{margin-top:22px}
-i.queue{background:var(--queue)}
-i.start{background:var(--start)}
-i.work{background:var(--bad);border-radius:2px}
-i.work.failed,i.work.unknown{background:repeating-linear-gradient(135deg,var(--bad) 0 6px,
-color-mix(in srgb,var(--bad) 72%,var(--back)) 6px 9px)}
-i.work.succeeded{background:var(--good)}
-i.work.cancelled,i.work.timed_out{background:var(--careful)}
-i.work.running{background:var(--busy)}
-i.pause{background:none;border-top:2px dotted var(--soft);height:0}
-.track i.pause{top:6px;height:0}
-.legend i.pause{height:0;vertical-align:4px}
-.track i.span{top:5px;height:4px;background:var(--bad);border-radius:2px}
-.track i.span.succeeded{background:var(--good)}
-.track i.span.running{background:var(--busy)}
-.track i.span.cancelled,.track i.span.timed_out{background:var(--careful)}
+.queue{fill:var(--queue)}
+.start{fill:var(--start)}
+.work,.span{fill:var(--bad);rx:2px}
+.work.succeeded,.span.succeeded{fill:var(--good)}
+.work.cancelled,.work.timed_out,.span.cancelled,.span.timed_out{fill:var(--careful)}
+.work.running,.span.running{fill:var(--busy)}
+.stripes{stroke:var(--back);stroke-width:14;stroke-dasharray:3 6;opacity:.4}
+.pause{stroke:var(--soft);stroke-width:2;stroke-dasharray:2 3}
 table{width:100%;border-collapse:collapse;table-layout:fixed}
 caption{text-align:left;color:var(--soft);font-size:13px;padding:2px 0 6px}
 th,td{text-align:left;vertical-align:top;padding:8px 10px 8px 0;border-top:1px solid var(--rule);
@@ -123,8 +114,8 @@ h1{font-size:22px}
 .row{display:block;height:auto;padding:3px 0}
 .who{display:block;width:auto}
 .gantt{--who:0px}
-.track{display:block}
-.axis i:nth-child(even) b{display:none}
+.track{width:100%}
+.axis text:nth-of-type(even){display:none}
 .one{width:auto}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 tr{display:block;border-top:1px solid var(--rule);padding:8px 0}
