@@ -81,6 +81,13 @@ static void finish (transport *self, transfer *item) {
   if (self->idle_count < MAX_IDLE) self->idle[self->idle_count++] = transfer_take_easy(item);
 }
 
+/* Whether something is to be handed out: what has ended, or a part of a stream. */
+static int has_news (const transport *self) {
+  const transfer *item = self->running.first;
+  while (item && !transfer_has_part(item)) item = item->after;
+  return item != NULL || self->done.first != NULL;
+}
+
 static transfer *transfer_of (CURL *easy) {
   char *item = NULL;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &item);
@@ -166,7 +173,7 @@ static transport *check_transport (lua_State *L) {
 /*
 ** transport:start(request) --> id
 ** request: { method, url [, headers = { Name = "value" }] [, body] [, timeout = 60] [, connect_timeout = 10]
-** [, max_body = 4194304] [, send_once] [, not_after] [, purpose] }. Times are seconds; not_after is one of
+** [, max_body = 4194304] [, send_once] [, not_after] [, stream] [, purpose] }. Times are seconds; not_after is one of
 ** the monotonic clock. Raises where the request is not well formed, and then nothing is sent.
 */
 static int transport_start (lua_State *L) {
@@ -189,7 +196,7 @@ static int transport_start (lua_State *L) {
     transfer_fail(item, "memory", "libcurl could not take the request");
     finish(self, item);
   }
-  poller_arm(&self->poller, self->done.first != NULL);
+  poller_arm(&self->poller, has_news(self));
   lua_pushinteger(L, (lua_Integer)item->id);
   return 1;
 }
@@ -226,11 +233,28 @@ static void push_ready (lua_State *L, const transport *self) {
   }
 }
 
+/* What has come of streams. What has ended has the rest in its completion. */
+static void push_parts (lua_State *L, const transport *self) {
+  const transfer *item;
+  for (item = self->running.first; item; item = item->after) {
+    if (!transfer_has_part(item)) continue;
+    completion_push_part(L, item);
+    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  }
+}
+
+static void forget_parts (transport *self) {
+  transfer *item;
+  for (item = self->running.first; item; item = item->after)
+    if (transfer_has_part(item)) item->body.length = 0;
+}
+
 /* (transport, list): adds all there is to report to the list. */
 static int push_events (lua_State *L) {
   const transport *self = luaL_checkudata(L, 1, TRANSPORT_TYPE);
   const transfer *item;
   push_ready(L, self);
+  push_parts(L, self);
   for (item = self->done.first; item; item = item->after) {
     completion_push(L, item);
     lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
@@ -251,14 +275,17 @@ static void hand_out (lua_State *L, transport *self) {
   self->busy = 1;
   status = lua_pcall(L, 2, 0, 0);
   self->busy = 0;
-  if (status == 0) drop(self, &self->done);
+  if (status == 0) {
+    drop(self, &self->done);
+    forget_parts(self);
+  }
   if (self->closing) release(self);
   if (status != 0) lua_error(L);
 }
 
 /*
 ** transport:wait([seconds]) --> list of { kind = "response", id, status, headers, body, http_version, sent,
-**   failure } and { kind = "fd", fd }
+**   failure }, { kind = "data", id, text } and { kind = "fd", fd }
 ** Waits until something is to be reported, or the time is up; 0 only looks, and drives what is under way.
 ** Without a time it waits for ever. A signal ends the wait early.
 */
@@ -269,13 +296,13 @@ static int transport_wait (lua_State *L) {
   luaL_argcheck(L, seconds == seconds, 2, "expected a number of seconds");
   lua_newtable(L);
   for (;;) {
-    count = poller_wait(&self->poller, self->done.first ? 0.0 : deadline, self->ready, MAX_READY);
+    count = poller_wait(&self->poller, has_news(self) ? 0.0 : deadline, self->ready, MAX_READY);
     if (count < 0 && errno != EINTR) return luaL_error(L, "wait: %s", strerror(errno));
     harvest(self);
     if (count < 0) break;
-    if (count > 0 || self->done.first || poller_clock() >= deadline) break;
+    if (count > 0 || has_news(self) || poller_clock() >= deadline) break;
   }
-  poller_arm(&self->poller, self->done.first != NULL); /* should Lua run out of memory below */
+  poller_arm(&self->poller, has_news(self)); /* should Lua run out of memory below */
   self->ready_count = count < 0 ? 0 : count;
   hand_out(L, self);
   poller_arm(&self->poller, 0);
@@ -289,7 +316,7 @@ static int transport_fd (lua_State *L) {
   transport *self = check_transport(L);
   int code = poller_share(&self->poller);
   if (code != 0) return luaL_error(L, "fd: %s", strerror(code));
-  poller_arm(&self->poller, self->done.first != NULL);
+  poller_arm(&self->poller, has_news(self));
   lua_pushinteger(L, self->poller.epoll_fd);
   return 1;
 }

@@ -68,6 +68,15 @@ static const char *version_name (long version) {
   }
 }
 
+void completion_push_part (lua_State *L, const transfer *item) {
+  lua_createtable(L, 0, 3);
+  set_text(L, "kind", "data");
+  lua_pushinteger(L, (lua_Integer)item->id);
+  lua_setfield(L, -2, "id");
+  lua_pushlstring(L, item->body.data, item->body.length);
+  lua_setfield(L, -2, "text");
+}
+
 void completion_push (lua_State *L, const transfer *item) {
   lua_createtable(L, 0, 8);
   set_text(L, "kind", "response");

@@ -11,4 +11,7 @@
 /* pushes { kind = "response", id, status, headers, body, http_version, sent, failure } */
 void completion_push (lua_State *L, const transfer *item);
 
+/* pushes { kind = "data", id, text }: what has come of a stream */
+void completion_push_part (lua_State *L, const transfer *item);
+
 #endif

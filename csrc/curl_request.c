@@ -22,8 +22,9 @@
 static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
 
 static const char *const fields[] = {
-    "method",   "url",       "headers",   "body",    "timeout", "connect_timeout",
-    "max_body", "send_once", "not_after", "purpose", "direct",  NULL};
+    "method",          "url",      "headers",   "body",      "timeout",
+    "connect_timeout", "max_body", "send_once", "not_after", "purpose",
+    "direct",          "stream",   NULL};
 
 /* Headers that frame the message, and one that makes libcurl wait and send again: the transport's. */
 static const char *const own_headers[] = {"host",       "content-length",  "transfer-encoding",
@@ -269,6 +270,7 @@ void request_read (lua_State *L, int index, transfer_options *options) {
   options->max_body =
       (size_t)read_number(L, index, "max_body", DEFAULT_MAX_BODY, 0.0, LARGEST_BODY);
   options->send_once = read_boolean(L, index, "send_once");
+  options->stream = read_boolean(L, index, "stream");
   read_text(L, index, "purpose", &length);
   check_headers(L, index);
 }

@@ -207,6 +207,7 @@ transfer *transfer_new (const transfer_options *options, CURL *easy) {
     self->send_once = options->send_once;
     self->not_after = options->not_after;
     self->max_body = options->max_body;
+    self->stream = options->stream;
     if (set_security(easy, options) && set_transfer(easy, options, self) &&
         set_request(easy, options))
       return self;
@@ -231,6 +232,10 @@ void transfer_free (transfer *self) {
   free(self->head.data);
   free(self->body.data);
   free(self);
+}
+
+int transfer_has_part (const transfer *self) {
+  return self->stream && self->body.length > 0 && self->status >= 200 && self->status < 300;
 }
 
 /* ---- endings ---- */

@@ -22,7 +22,8 @@ typedef struct transfer {
   int in_lane;                /* libcurl has it */
   int send_once;
   double not_after;            /* CLOCK_MONOTONIC seconds; HUGE_VAL: none */
-  size_t max_body;             /* bytes, after decompression */
+  size_t max_body;             /* bytes, after decompression; of a stream, not handed out yet */
+  int stream;                  /* the body of a 2xx is handed out as it comes */
   int sends;                   /* how often the request was about to go on the wire */
   int expired, resend_refused; /* why the gate before the wire was shut */
   int status;                  /* of the answer being read; 0: none yet */
@@ -45,7 +46,7 @@ typedef struct transfer_options {
   struct curl_slist *headers;                 /* taken over */
   double timeout, connect_timeout, not_after; /* seconds */
   size_t max_body;
-  int send_once;
+  int send_once, stream;
   int direct;                  /* to this machine or its link-local network only */
   const char *ca_file, *proxy; /* NULL: libcurl's own */
 } transfer_options;
@@ -58,6 +59,9 @@ CURL *transfer_take_easy (transfer *self);
 
 /* frees it; libcurl must not have it any more */
 void transfer_free (transfer *self);
+
+/* whether there is a part of a stream to be handed out */
+int transfer_has_part (const transfer *self);
 
 /* how libcurl says it ended: sets failure, message and http_version */
 void transfer_end (transfer *self, CURLcode result);

@@ -114,6 +114,18 @@ static const char reads[] = WITH_TRANSPORT
     "b'\n"
     "end)\n";
 
+static const char streams[] = WITH_TRANSPORT
+    "return operation(function()\n"
+    "  local id, length = transport:start { method = 'GET', url = url, stream = true }, 0\n"
+    "  while true do\n"
+    "    for _, event in ipairs(transport:wait(10)) do\n"
+    "      if event.failure then return nil, event.failure.message end\n"
+    "      length = length + #(event.text or event.body)\n"
+    "      if event.kind == 'response' then return length == 20000 and event.id == id end\n"
+    "    end\n"
+    "  end\n"
+    "end)\n";
+
 static const char submissions[] = WITH_TRANSPORT
     "local body = ('x'):rep(1000)\n"
     "return operation(function()\n"
@@ -139,6 +151,7 @@ static const char descriptors[] =
 
 const operation curl_operations[] = {
     {"transport: a read", reads},
+    {"transport: a stream", streams},
     {"transport: a submission", submissions},
     {"transport: a cancel", failures},
     {"transport: descriptors", descriptors},

@@ -3,6 +3,7 @@
 --   /status/NNN      that status, with a Location to this very server
 --   /echo            method, body length and headers, one a line
 --   /large/N         a body of N bytes;  /headers/N: N bytes of headers
+--   /stream/N        N lines, each for itself
 --   /count           how many POSTs came, and on how many connections
 
 local counts = { posts = 0, connections = {}, connection_count = 0 }
@@ -26,6 +27,18 @@ local answers = {
   large = function(_, size) return { status = 200, body = ("x"):rep(tonumber(size)) } end,
   headers = function(_, size)
     return { status = 200, headers = { Long = ("x"):rep(tonumber(size)), Set = { "a", "b" } } }
+  end,
+  stream = function(_, count)
+    return { status = 200, stream = function(write, finish)
+      local uv, line = require "luv", 0
+      local timer = uv.new_timer()
+      timer:start(0, 1, function()
+        line = line + 1
+        if line <= tonumber(count) and write(("line %d\n"):format(line)) then return end
+        timer:close()
+        finish()
+      end)
+    end }
   end,
   count = function()
     return { status = 200, body = ("%d %d"):format(counts.posts, counts.connection_count) }

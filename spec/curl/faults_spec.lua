@@ -44,6 +44,33 @@ describe("a transport on a broken wire #process", function()
     return completion, posts() - before
   end
 
+  it("hands out a stream as it comes, and the rest with its end", function()
+    local transport = support.transport()
+    local id = transport:start { method = "GET", url = server.url .. "/stream/20", stream = true }
+    local parts, completion = {}, nil
+    while not completion do
+      for _, event in ipairs(transport:wait(30)) do
+        assert.equal(id, event.id)
+        if event.kind == "response" then completion = event else parts[#parts + 1] = event.text end
+      end
+    end
+    transport:close()
+    assert.same({ 200, nil }, { completion.status, completion.failure })
+    assert.is_true(#parts > 1)
+    local lines = {}
+    for index = 1, 20 do lines[index] = ("line %d\n"):format(index) end
+    assert.equal(table.concat(lines), table.concat(parts) .. completion.body)
+  end)
+
+  it("hands out no part of an answer that is no success, and of no other request", function()
+    local transport = support.transport()
+    local refused, plain = support.all(transport,
+      { url = server.url .. "/status/503", stream = true }, { url = server.url .. "/stream/3" })
+    transport:close()
+    assert.same({ 503, "status 503" }, { refused.status, refused.body })
+    assert.equal("line 1\nline 2\nline 3\n", plain.body)
+  end)
+
   local expected = {
     { "/wire/fin", "reset" }, { "/wire/rst", "reset" }, { "/wire/half_header", "reset" },
     { "/wire/silence", "timeout" }, { "/wire/drip", "timeout" }, { "/status/417", nil, 417 },

@@ -39,12 +39,16 @@ local function header_lines(response, body)
     if lower == "content-length" or lower == "transfer-encoding" then has_length = true end
   end
   table.sort(lines)
-  if not has_length then lines[#lines + 1] = "Content-Length: " .. #body end
+  if not body then
+    lines[#lines + 1] = "Connection: close"
+  elseif not has_length then
+    lines[#lines + 1] = "Content-Length: " .. #body
+  end
   return table.concat(lines, "\r\n")
 end
 
 local function encode(response)
-  local body = response.body or ""
+  local body = not response.stream and (response.body or "") or nil
   local status = response.status or 200
   return ("HTTP/1.1 %d %s\r\n%s\r\n\r\n"):format(status, REASONS[status] or "Status",
     header_lines(response, body)), body
@@ -80,6 +84,19 @@ local function drip(connection, text)
     connection.socket:write(text:sub(position, position), function(failure)
       if failure then close(connection) end
     end)
+  end)
+end
+
+--- An answer without a length, told as it comes to be; the end of the connection is its end.
+local function begin_stream(connection, response)
+  local socket = connection.socket
+  write_then(connection, (encode(response)))
+  response.stream(function(text)
+    if socket:is_closing() then return false end
+    write_then(connection, text)
+    return true
+  end, function()
+    write_then(connection, "", close)
   end)
 end
 
@@ -178,6 +195,7 @@ local function answer(connection, request, response)
     if not act then error("http_server: no wire fault named " .. tostring(fault)) end
     return act(connection, response)
   end
+  if response.stream then return begin_stream(connection, response) end
   local head, body = encode(response)
   if request.method == "HEAD" then body = "" end
   local last = request.version == "1.0" or (request.headers.connection or ""):lower() == "close"
@@ -273,7 +291,9 @@ Server.__index = Server
 ---  on_head: nil|fun(request: table): WireFault|nil }
 ---  handler: `request` has method, path (with its query), headers (names in small letters), body
 ---  and connection (its number); `respond` takes { status, headers, body, wire = WireFault|nil,
----  delay = seconds|nil } and may be called later. on_head: a fault before the body was read.
+---  delay = seconds|nil } and may be called later; instead of a body it takes `stream`, a function
+---  that is given write(text), which gives false when the client has gone, and finish().
+---  on_head: a fault before the body was read.
 ---@return table server
 function M.new(options)
   return setmetatable({

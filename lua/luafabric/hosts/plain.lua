@@ -15,6 +15,8 @@ local M = {}
 ---@field timeout number|nil             seconds for all of it, default 60
 ---@field connect_timeout number|nil     seconds until it can be sent, default 10
 ---@field max_body integer|nil           bytes of an answer after decompression, default 4 MiB
+---@field stream boolean|nil             the body of a 2xx comes in parts, { kind = "data", id,
+---                                      text }; the completion has the rest of it
 ---@field send_once boolean|nil          goes on the wire at most once, on a connection of its own
 ---@field not_after number|nil           host time: later than this it is not sent at all
 ---@field direct boolean|nil             http to this machine or to 169.254.x.y, and nowhere else

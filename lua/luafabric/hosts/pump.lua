@@ -118,8 +118,10 @@ function Pump:turn()
       self:tell_stores(event.fd)
     else
       local inbox = self.owners[event.id]
-      self.owners[event.id] = nil
-      self.in_flight = self.in_flight - 1
+      if event.kind == "response" then
+        self.owners[event.id] = nil
+        self.in_flight = self.in_flight - 1
+      end
       if inbox then put(inbox, event) end
     end
   end

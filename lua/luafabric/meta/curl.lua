@@ -8,6 +8,11 @@ local curl = {}
 ---@field ca_file string|nil  PEM file of the certificates to trust, instead of the system's
 ---@field proxy string|nil    for https, instead of the environment's; "" is none
 
+---@class luafabric.StreamPart  of a request with `stream`, as it comes
+---@field kind "data"
+---@field id integer
+---@field text string
+
 --- A transport. Raises for unknown options, and where descriptors or memory have run out.
 ---@param options luafabric.TransportOptions|nil
 ---@return luafabric.Transport
@@ -32,7 +37,8 @@ function transport:cancel(id) end
 
 --- Waits until there is something to report, or the time is up, and lets libcurl work.
 ---@param seconds number|nil  0 only looks; nil waits for ever
----@return (luafabric.Completion|{ kind: "fd", fd: integer })[] events  may be empty
+---@return (luafabric.Completion|{ kind: "fd", fd: integer }|luafabric.StreamPart)[] events  may be
+---  empty
 function transport:wait(seconds) end
 
 --- The one descriptor that a host's own event loop can wait on.
