@@ -279,6 +279,7 @@ build = {
     ["luafabric.simulation.wire"] = "lua/luafabric/simulation/wire.lua",
     ["luafabric.simulation.world"] = "lua/luafabric/simulation/world.lua",
     ["luafabric.store.event_codec"] = "lua/luafabric/store/event_codec.lua",
+    ["luafabric.store.findings"] = "lua/luafabric/store/findings.lua",
     ["luafabric.store.key"] = "lua/luafabric/store/key.lua",
     ["luafabric.store.memory"] = "lua/luafabric/store/memory.lua",
     ["luafabric.store.outline"] = "lua/luafabric/store/outline.lua",

@@ -17,6 +17,7 @@ M.APPLICATION = 0x4c466162 -- "LFab"
 -- successes: the last one of each notebook and request, for `once`; an exit value with a secret in
 -- it is not there.
 -- requests: what other processes ask of a run's owner, see store/requests.lua.
+-- findings: how Fabric was seen to behave in a workspace, see store/findings.lua.
 local tables = [[
 create table runs (
   run_id text primary key not null,
@@ -92,6 +93,15 @@ create table requests (
   job_id text
 );
 create index requests_of_a_run on requests (run_id, fence, id);
+
+create table findings (
+  endpoint text not null,
+  workspace_id text not null,
+  question text not null,
+  answer text not null,
+  at real not null,
+  primary key (endpoint, workspace_id, question)
+) without rowid;
 ]]
 
 local function value_of(db, pragma)
