@@ -283,6 +283,7 @@ local function run(self, options)
   key, err = key_of(options.store)
   if not key then return nil, err end
   if options.store and options.store.shared then port:share(options.store:shared()) end
+  port:trust(options.store)
   if options.resume then
     given, err = start_again(self, options, port, key)
   elseif options.repair then

@@ -395,6 +395,12 @@ describe("the tag of a submission", function()
     end
   end)
 
+  it("is not there on the generic route, which has no place for it", function()
+    local report, names = run({ compute = fabric.spark { sparkProperties = { a = "b" } } },
+      { route = "generic" })
+    assert.same({ "succeeded", "none" }, { report.outcome, names[1] })
+  end)
+
   it("is another one for each attempt", function()
     local _, names = run({ compute = fabric.spark() }, nil, { lost(1, nil, "lost_request") })
     assert.equal(2, #names)

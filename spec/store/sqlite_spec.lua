@@ -410,12 +410,31 @@ describe("the file of the store #process", function()
       .. "--store", message_of(folder .. "/other.db"))
   end)
 
+  it("of the first version gets what it lacks, and keeps its runs", function()
+    local store = assert(sqlite_store.open(path))
+    assert(store:create_run { run_id = "a", workflow = "nightly" }):close()
+    store:close()
+    local db = sqlite.open(path)
+    for _, name in ipairs { "orders", "leases", "webhooks", "findings" } do
+      assert(db:exec("drop table " .. name))
+    end
+    db:exec "pragma user_version = 1"
+    db:close()
+    store = assert(sqlite_store.open(path, { readonly = true }))
+    assert.equal("a", store:find("a").run_id)
+    store:close()
+    store = assert(sqlite_store.open(path))
+    assert.same({}, assert(store:rows "select * from orders"))
+    assert.equal("a", store:find("a").run_id)
+    store:close()
+  end)
+
   it("is refused when it is newer than this luafabric", function()
     assert(sqlite_store.open(path)):close()
     local db = sqlite.open(path)
     db:exec "pragma user_version = 7"
     db:close()
-    assert.equal("FOLDER/runs.db is a store of version 7, and this luafabric knows version 1: "
+    assert.equal("FOLDER/runs.db is a store of version 7, and this luafabric knows version 2: "
       .. "use a newer luafabric, or another file with --store", message_of(path))
   end)
 

@@ -23,8 +23,12 @@ local words = require "luafabric.client.words"
 
 local M = {}
 
+-- One run was seen to be listed after so long; others may take longer.
+local LAG_MARGIN = 2
+
 ---@class luafabric.Executor
 ---@field client luafabric.Client
+---@field findings luafabric.Finding[]|nil  see `trust`
 local Executor = {}
 Executor.__index = Executor
 
@@ -85,7 +89,9 @@ end
 ---@return luafabric.Submission|nil prepared  with run.workspace_id, run.notebook_id and body
 ---@return luafabric.Error|nil err
 function Executor:prepare(request, patience, listener, alone)
-  local compute, tag = tag_module.add(request.compute, request.tag)
+  -- The generic route's older body has no place for a session's name.
+  local has_name = request.tag ~= false and self.client.route ~= "generic"
+  local compute, tag = tag_module.add(request.compute, has_name)
   local ok, spec = pcall(options_module.read_run, { workspace = request.workspace,
     notebook = request.notebook, parameters = request.parameters, compute = compute,
     submit_timeout = patience }, request.sealed and request.sealed.route or self.client.route,
@@ -180,12 +186,39 @@ end
 
 -- ---- submissions in doubt ----
 
---- What a reconciliation goes by.
----@return { V: number, D: number, skew: luafabric.Skew|nil, tag_proven: boolean|nil }
-function Executor:reconciliation()
+--- What was found out about this tenant counts from now on (`luafabric doctor --prove`). Where it
+--- cannot be read, nothing is taken for proven.
+---@param store luafabric.SqliteStore|nil  or what has its `findings`
+function Executor:trust(store)
   local client = self.client
+  self.findings = store and store.findings and store:findings(client.endpoint) or {}
+  for _, finding in ipairs(self.findings) do
+    if finding.question == "visible_after" and type(finding.answer) == "number" then
+      client.visible_after = math.max(client.visible_after, finding.answer * LAG_MARGIN)
+    end
+  end
+end
+
+--- Whether Fabric was seen to show tags like that of this submission in its workspace.
+local function was_seen(self, run, doubt)
+  for _, finding in ipairs(self.findings or {}) do
+    if finding.workspace_id == run.workspace_id and finding.question == doubt.tag_question then
+      return finding.answer == true
+    end
+  end
+  return false
+end
+
+--- What a reconciliation goes by; of one submission, where it is given.
+---@param run luafabric.Run|nil
+---@param doubt luafabric.SubmissionDoubt|nil
+---@return { V: number, D: number, skew: luafabric.Skew|nil, tag_proven: boolean|nil }
+function Executor:reconciliation(run, doubt)
+  local client = self.client
+  local is_proven = client.tag_proven
+  if is_proven == nil and doubt and doubt.tag then is_proven = was_seen(self, run, doubt) end
   return { V = client.visible_after, D = client.late_by, skew = client.skew,
-    tag_proven = client.tag_proven }
+    tag_proven = is_proven }
 end
 
 --- A look comes again by itself.
@@ -297,6 +330,7 @@ end
 ---   later
 ---@field what string              what came instead of an answer
 ---@field tag string|nil
+---@field tag_question string|nil  the finding that says whether Fabric shows it
 ---@field request_id string|nil
 ---@field accepted boolean|nil     there is a run: the answer was a 202
 
@@ -322,6 +356,7 @@ function Executor:in_doubt(request, at, attempt, listener, sent_by)
   return run, { intent = intent, at = at, sent_by = sent_by,
     sent_at = host.now() - (host.wall() - at), what = "no answer before its process ended",
     tag = request.tag, request_id = attempt.request_id,
+    tag_question = request.tag and tag_module.question(request.body),
     accepted = attempt.doubt and attempt.doubt.accepted }
 end
 

@@ -102,6 +102,7 @@ local function unknown(self, completion, what)
   local run = self.run
   self.doubt = { intent = self.intent, at = self.sent_wall, sent_at = self.sent_at, what = what,
     request_id = response.request_id(completion), tag = self.tag,
+    tag_question = self.tag and require("luafabric.client.tag").question(self.body),
     accepted = answer.of_submission(completion) == "accepted" or nil }
   self.intent:doubt()
   local fields = response.error_fields(completion)

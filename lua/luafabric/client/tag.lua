@@ -60,4 +60,12 @@ function M.renew(sealed)
   return (sealed.text:gsub(sealed.tag:gsub("%p", "%%%0"), tag)), tag
 end
 
+--- For which submissions a tag that was seen says something: Fabric may show the names of one
+--- compute's sessions and not of another's.
+---@param body string|nil  of a submission with a tag
+---@return string question  of a finding
+function M.question(body)
+  return "tag/" .. tostring((body or ""):match('"compute":"(%a+)"'))
+end
+
 return M

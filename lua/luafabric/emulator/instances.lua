@@ -62,11 +62,11 @@ local function reference(item)
 end
 
 --- A session has the name that the request gives it, or one of Fabric's making.
-local function session_name(job)
+local function session_name(job, settings)
   local data = job.request.execution_data
   local given = type(data) == "table" and (data.computeConfiguration or data.configuration)
   local name = type(given) == "table" and given.name
-  if type(name) == "string" and name ~= "" then return name end
+  if settings.session_names and type(name) == "string" and name ~= "" then return name end
   return job.item.name .. "_" .. jobs.id_of(job, "livy")
 end
 
@@ -74,7 +74,7 @@ local function application_id(job)
   return ("application_%d_0001"):format(math.floor(job.submitted_at))
 end
 
-local function spark_details(job, ended)
+local function spark_details(job, settings, ended)
   local livy = jobs.id_of(job, "livy")
   local tag = job.request.session_tag
   local ui = ("https://sparkui.fabric.microsoft.com/sparkui/%s/workspaceTypes/datacloud/workspaces"
@@ -86,7 +86,7 @@ local function spark_details(job, ended)
     livyId = livy,
     monitoringInfo = {
       activityDetails = {
-        sparkApplicationId = application_id(job), livyName = session_name(job),
+        sparkApplicationId = application_id(job), livyName = session_name(job, settings),
         creatorItem = reference(job.item), itemName = job.item.name, jobType = "SparkSession",
         capacityId = ids.stable("capacity"), isHighConcurrency = tag ~= nil,
         runtimeVersion = "1.3", operationName = "Notebook run",
@@ -122,7 +122,7 @@ function M.notebook(job, settings, context)
   local compute = job.request.compute or job.item.compute or "Spark"
   local details
   if compute == "Spark" then
-    details = spark_details(job, ended)
+    details = spark_details(job, settings, ended)
   elseif compute == "Jupyter" then
     details = { activityId = jobs.id_of(job, "activity"),
       monitoringInfo = { executionSnapshotUrl = snapshot_url(job) } }
@@ -164,7 +164,7 @@ function M.session(job, settings, context)
     sparkApplicationId = application_id(job), livyId = jobs.id_of(job, "livy"),
     state = LIVY_STATES[(jobs.shown(job, settings, now))] or "Unknown", origin = "SubmittedJob",
     attemptNumber = 1, maxNumberOfAttempts = 1,
-    livyName = session_name(job),
+    livyName = session_name(job, settings),
     submitter = { id = ids.stable("caller"), type = "ServicePrincipal" },
     item = reference(job.item), itemName = job.item.name, itemType = "Notebook",
     jobType = "SparkSession", submittedDateTime = os.date("!%Y-%m-%dT%H:%M:%SZ",

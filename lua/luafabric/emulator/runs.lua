@@ -68,7 +68,7 @@ function M.submit(service, route, context, body, script)
   local id = service.next_id()
   local job = service.jobs.submit({
     id = id, phase = jobs.phase(id), item = item, request = request, body = body, script = script,
-    root_activity_id = context.request_id,
+    root_activity_id = settings.root_is_request and context.request_id or service.next_id(),
     job_type = route.name == "run_notebook" and "Execute" or "RunNotebook",
   }, context.now)
   local response = answers.accepted(context, location(service, job), settings.retry_after)

@@ -52,7 +52,7 @@ local function settings_of(options)
     capacity_answer = "queue",
   }
   for _, name in ipairs { "visibility_lag", "status_lag", "quota", "page_size", "queue",
-    "capacity_answer" } do
+    "capacity_answer", "typed_route", "session_names", "root_is_request", "echo_request_id" } do
     if options[name] ~= nil then settings[name] = options[name] end
   end
   return settings
@@ -205,6 +205,8 @@ end
 ---  retry_after: number|nil, token_env: string|nil, token: string|nil, python: string|nil,
 ---  capacity: integer|nil, quota: boolean|table|nil, visibility_lag: number|table|nil,
 ---  status_lag: number|nil, page_size: integer|nil, capacity_answer: string|nil,
+---  typed_route: boolean|nil, session_names: boolean|nil, root_is_request: boolean|nil,
+---  echo_request_id: string|nil,
 ---  lifeline: boolean|nil, on_ready: nil|fun(url: string), on_failure: nil|fun(message: string) }
 ---  retry_after: seconds, default 1; capacity: runs at a time, default 2, more wait as NotStarted;
 ---  token_env: the environment variable with the only token that is let in (else any is);

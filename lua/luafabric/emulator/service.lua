@@ -34,13 +34,21 @@ Service.__index = Service
 ---@field max_open integer  runs not ended, over it TooManyRequestsForJobs (default 100000)
 ---@field token_lifetime number  seconds that a token of Entra's is good (default 3599)
 ---@field refresh_in number|false  seconds after which Entra wants a token renewed
+---@field typed_route boolean  whether the tenant has the notebook's own routes (default true)
+---@field session_names boolean  whether a session has the name that a request gave it (default
+---  true), or always one of Fabric's making
+---@field root_is_request boolean  whether a run's rootActivityId is the RequestId of its submission
+---  (default true)
+---@field echo_request_id string|false  the header, in small letters, whose GUID is taken for the
+---  request's id (default: none)
 ---@field run nil|fun(job: table, now: number): table, number  runs a notebook in process: its
 ---  result { status?, exit_value?, failure_reason? } and its duration in seconds
 local SETTINGS = {
   base_url = "https://api.fabric.microsoft.com/v1", retry_after = 60, queue = 0, visibility_lag = 0,
   status_lag = 0, cancel_lag = 0, quota = false, capacity = false, capacity_answer = "failure",
   page_size = 100, history = 10000, max_open = 100000, run = false, token_lifetime = 3599,
-  refresh_in = false,
+  refresh_in = false, typed_route = true, session_names = true, root_is_request = true,
+  echo_request_id = false,
 }
 
 local function read_settings(given)
@@ -101,6 +109,15 @@ local function full_url(request, route)
   return "http://" .. (header(request, "host") or "localhost") .. route.path
 end
 
+--- Fabric's id for a request, or the caller's own.
+function Service:id_of(request)
+  local name = self.settings.echo_request_id
+  local given = name and header(request, name)
+  return ids.is_guid(given) and given:lower() or self.next_id()
+end
+
+local of_the_typed_route = { run_notebook = true, get_notebook_run = true }
+
 --- What the call answers when nothing is made to go wrong.
 function Service:apply(route, context, request, script)
   if route.kind == "state" then return answers.plain(context, 200, self:state()) end
@@ -118,6 +135,9 @@ function Service:apply(route, context, request, script)
   if refusal then return refusal end
   local wait = self.quota.take(route.kind, identity, context.now)
   if wait then return answers.blocked(context, wait) end
+  if of_the_typed_route[route.name] and not self.settings.typed_route then
+    return answers.error(context, "EntityNotFound")
+  end
   if route.kind == "submit" then return runs.submit(self, route, context, request.body, script) end
   if route.kind == "status" then return runs.get(self, route, context) end
   if route.kind == "instance" then return runs.get_notebook(self, route, context) end
@@ -149,7 +169,7 @@ end
 function Service:handle(request, now)
   self.jobs.advance(now)
   local route = routes.find(request.method, request.url or request.path)
-  local context = { now = now, request_id = self.next_id(), url = full_url(request, route) }
+  local context = { now = now, request_id = self:id_of(request), url = full_url(request, route) }
   local rule = faults.decide(self.faults, route.kind, self:named(route))
   local response
   if not rule or rule.applied then

@@ -104,8 +104,8 @@ end
 
 --- What is to be done; when, in seconds, comes with a "wait". All times are by the clock as it is
 --- now: what is known of Fabric's is about that one, and it may have been set meanwhile.
-local function decide(engine, unit, doubt, rows, claimed, asked_at)
-  local settings, host = engine.port:reconciliation(), engine.host
+local function decide(engine, unit, run, doubt, rows, claimed, asked_at)
+  local settings, host = engine.port:reconciliation(run, doubt), engine.host
   local behind = host.now() - asked_at
   local now = host.wall() - behind
   local at = now - (asked_at - doubt.sent_at)
@@ -133,7 +133,7 @@ local function conclude(engine, unit, run, doubt)
     local rows, claimed = look(engine, run, doubt)
     doubt.unread_since = not rows and (doubt.unread_since or asked_at) or nil
     local verdict
-    verdict, pause = decide(engine, unit, doubt, rows, rows and claimed, asked_at)
+    verdict, pause = decide(engine, unit, run, doubt, rows, rows and claimed, asked_at)
     if verdict.verdict ~= "wait" then return verdict, not rows and claimed or nil end
   end
 end

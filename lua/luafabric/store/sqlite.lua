@@ -6,6 +6,7 @@ local codec = require "luafabric.store.event_codec"
 local core = require "luafabric.core"
 local direct = require "luafabric.store.sqlite_direct"
 local errors = require "luafabric.errors"
+local findings = require "luafabric.store.findings"
 local store_key = require "luafabric.store.key"
 local messages = require "luafabric.store.sqlite_messages"
 local nearest = require "luafabric.nearest"
@@ -349,6 +350,7 @@ end
 Store.create_run = owning.create_run
 Store.open_run = owning.open_run
 Store.request = requests.add
+Store.findings, Store.put_findings = findings.all, findings.put
 Store.fingerprint_key = store_key.of
 
 return M

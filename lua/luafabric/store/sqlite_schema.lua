@@ -6,7 +6,7 @@ local messages = require "luafabric.store.sqlite_messages"
 
 local M = {}
 
-M.VERSION = 1
+M.VERSION = 2
 M.APPLICATION = 0x4c466162 -- "LFab"
 
 -- runs: one owner at a time, whose fence is one more than that of the owner before; what a stale
@@ -21,6 +21,7 @@ M.APPLICATION = 0x4c466162 -- "LFab"
 -- will be: of a key one order is open. `ended_told` when whoever wants to know of the end can.
 -- leases: what one process at a time does, see store/lease.lua.
 -- webhooks: messages that have to arrive elsewhere, see store/webhooks.lua.
+-- findings: how Fabric was seen to behave in a workspace, see store/findings.lua.
 local tables = [[
 create table runs (
   run_id text primary key not null,
@@ -96,7 +97,10 @@ create table requests (
   job_id text
 );
 create index requests_of_a_run on requests (run_id, fence, id);
+]]
 
+-- What version 2 has beside.
+local tables_of_2 = [[
 create table orders (
   seq integer primary key,
   run_id text unique not null,
@@ -140,6 +144,15 @@ create table webhooks (
   problem text
 ) without rowid;
 create index waiting_webhooks on webhooks (next_at) where state = 'waiting';
+
+create table findings (
+  endpoint text not null,
+  workspace_id text not null,
+  question text not null,
+  answer text not null,
+  at real not null,
+  primary key (endpoint, workspace_id, question)
+) without rowid;
 ]]
 
 local function value_of(db, pragma)
@@ -164,8 +177,9 @@ end
 M.settings = "pragma journal_mode = truncate; pragma synchronous = full; "
   .. "pragma temp_store = memory"
 
-local function create(db, path)
-  local ok, message, code = db:exec(M.settings .. "; begin immediate;" .. tables
+--- In one transaction: the file is one of this version then, or what it was.
+local function build(db, path, statements)
+  local ok, message, code = db:exec(M.settings .. "; begin immediate;" .. statements
     .. ("pragma application_id = %d; pragma user_version = %d; commit")
       :format(M.APPLICATION, M.VERSION))
   if ok then return true end
@@ -175,11 +189,11 @@ local function create(db, path)
   return nil, messages.error(path, message, code)
 end
 
---- Makes the tables in an empty file, and says what is wrong with any other that is no store of
---- this version. Nothing is written then.
+--- Makes the tables in an empty file, adds those that an older version has not, and says what is
+--- wrong with any other that is no store of this version. Nothing is written then.
 ---@param db luafabric.SqliteDatabase
 ---@param path string
----@param may_create boolean
+---@param may_create boolean  or change: what may only be read is read as it is
 ---@return boolean|nil ok
 ---@return luafabric.Error|nil err
 function M.check(db, path, may_create)
@@ -187,6 +201,10 @@ function M.check(db, path, may_create)
   if not version then return nil, messages.error(path, message, code) end
   local application = value_of(db, "application_id")
   if application == M.APPLICATION and version == M.VERSION then return true end
+  if application == M.APPLICATION and version == 1 then
+    if not may_create then return true end
+    return build(db, path, tables_of_2)
+  end
   if application == M.APPLICATION and version > M.VERSION then
     return refuse(("%s is a store of version %d, and this luafabric knows version %d: use a newer "
       .. "luafabric, or another file with --store"):format(path, version, M.VERSION))
@@ -198,7 +216,7 @@ function M.check(db, path, may_create)
     return refuse(("%s is a database of another program: give another file with --store")
       :format(path))
   end
-  if may_create then return create(db, path) end
+  if may_create then return build(db, path, tables .. tables_of_2) end
   return refuse(("%s is empty: no run was started with it"):format(path))
 end
 

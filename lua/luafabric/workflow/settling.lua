@@ -34,7 +34,7 @@ local function decide(store, state, port, attempt, run, doubt)
   doubt.unread_since = not rows and (doubt.unread_since or now) or nil
   local claimed, err = claimed_among(store, doubt.intent, rows)
   if not claimed then return nil, err end
-  local settings = port:reconciliation()
+  local settings = port:reconciliation(run, doubt)
   local verdict = reconcile.decide {
     intent = { at = doubt.at, tag = doubt.tag, request_id = doubt.request_id,
       accepted = doubt.accepted },
