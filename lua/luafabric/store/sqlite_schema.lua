@@ -17,6 +17,10 @@ M.APPLICATION = 0x4c466162 -- "LFab"
 -- successes: the last one of each notebook and request, for `once`; an exit value with a secret in
 -- it is not there.
 -- requests: what other processes ask of a run's owner, see store/requests.lua.
+-- orders: runs that somebody wants, see store/orders.lua. `open` until its run has ended, or never
+-- will be: of a key one order is open. `ended_told` when whoever wants to know of the end can.
+-- leases: what one process at a time does, see store/lease.lua.
+-- webhooks: messages that have to arrive elsewhere, see store/webhooks.lua.
 local tables = [[
 create table runs (
   run_id text primary key not null,
@@ -92,6 +96,50 @@ create table requests (
   job_id text
 );
 create index requests_of_a_run on requests (run_id, fence, id);
+
+create table orders (
+  seq integer primary key,
+  run_id text unique not null,
+  kind text not null check (kind in ('workflow', 'notebook', 'repair')),
+  workflow text not null,
+  inputs text,
+  options text,
+  key text,
+  idempotency_key text,
+  request_hash text,
+  by text not null,
+  at real not null,
+  state text not null check (state in ('queued', 'started', 'refused', 'cancelled')),
+  problem text,
+  cancel text check (cancel in ('cancel', 'cancel_now')),
+  cancel_by text,
+  open integer not null default 1,
+  ended_told integer not null default 0
+);
+create unique index one_order_of_an_idempotency_key on orders (kind, workflow, idempotency_key)
+  where idempotency_key is not null;
+create unique index one_open_order_of_a_key on orders (key) where key is not null and open = 1;
+create index queued_orders on orders (seq) where state = 'queued';
+create index open_orders on orders (seq) where open = 1;
+create index untold_orders on orders (seq) where ended_told = 0;
+
+create table leases (
+  name text primary key not null,
+  owner text,
+  fence integer not null,
+  lease_until real
+) without rowid;
+
+create table webhooks (
+  id text primary key not null,
+  run_id text unique not null,
+  at real not null,
+  tries integer not null default 0,
+  next_at real not null,
+  state text not null check (state in ('waiting', 'delivered', 'given_up')),
+  problem text
+) without rowid;
+create index waiting_webhooks on webhooks (next_at) where state = 'waiting';
 ]]
 
 local function value_of(db, pragma)
