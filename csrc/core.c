@@ -12,6 +12,7 @@
 #include "lua_compat.h"
 #include "run_model.h"
 #include "run_request.h"
+#include "secret_file.h"
 #include "signals.h"
 #include "siphash.h"
 #include "spawn.h"
@@ -34,5 +35,6 @@ int luaopen_luafabric_core (lua_State *L) {
   luafabric_system_open(L);
   luafabric_signals_open(L);
   luafabric_spawn_open(L);
+  luafabric_secret_file_open(L);
   return 1;
 }

@@ -15,6 +15,7 @@
 #include "lauxlib.h"
 #include "lua.h"
 #include "lua_compat.h"
+#include "private_folder.h"
 #include "sqlite_file.h"
 
 #define FOLDER_MODE ((mode_t)0700)
@@ -33,48 +34,6 @@ static int fail_with (lua_State *L, const char *path, const char *what, int code
   lua_pushnil(L);
   lua_pushfstring(L, "%s %s: %s", path, what, strerror(code));
   return 2;
-}
-
-/* A name in a folder is safe only when the folder is on the disk. No error: it may not be ours to open. */
-static void sync_folder (const char *path) {
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  (void)fsync(fd);
-  close(fd);
-}
-
-/* The length of the folder's name in `path`: 0 where it names none, 1 for the root. */
-static size_t folder_length (const char *path, size_t length) {
-  while (length > 0 && path[length - 1] != '/') length--;
-  while (length > 1 && path[length - 1] == '/') length--;
-  return length;
-}
-
-/* Pushes the folder's name, "." where the path names none. */
-static const char *push_folder (lua_State *L, const char *path) {
-  size_t length = folder_length(path, strlen(path));
-  if (length == 0)
-    lua_pushliteral(L, ".");
-  else
-    lua_pushlstring(L, path, length);
-  return lua_tostring(L, -1);
-}
-
-/* Makes the folder and those above it, where they are missing; 0 or errno. */
-static int make_folders (lua_State *L, const char *path) {
-  struct stat found;
-  const char *above;
-  int code = 0;
-  if (stat(path, &found) == 0) return S_ISDIR(found.st_mode) ? 0 : ENOTDIR;
-  if (errno != ENOENT) return errno;
-  luaL_checkstack(L, 2, "the path is too deep");
-  above = push_folder(L, path);
-  if (strcmp(above, path) != 0) code = make_folders(L, above);
-  if (code == 0 && mkdir(path, FOLDER_MODE) != 0 && errno != EEXIST) code = errno;
-  if (code == 0 && chmod(path, FOLDER_MODE) != 0) code = errno;
-  if (code == 0) sync_folder(above);
-  lua_pop(L, 1);
-  return code;
 }
 
 /* NULL, or what is wrong with a folder that must be this user's alone. */
@@ -106,7 +65,7 @@ static int make_file (const char *path, const char *folder) {
   if (fd < 0) return errno;
   if (fchmod(fd, FILE_MODE) != 0) code = errno;
   close(fd);
-  if (code == 0) sync_folder(folder);
+  if (code == 0) private_folder_sync(folder);
   return code;
 }
 
@@ -121,8 +80,8 @@ static int private_file (lua_State *L) {
   int own_folder = lua_toboolean(L, 2), code;
   struct stat found;
   luaL_argcheck(L, *path && strlen(path) == lua_rawlen(L, 1), 1, "expected the name of a file");
-  folder = push_folder(L, path);
-  code = make_folders(L, folder);
+  folder = private_folder_of(L, path);
+  code = private_folder_make(L, folder);
   if (code != 0) return fail_with(L, folder, "cannot be made", code);
   problem = own_folder ? keep_folder(folder) : NULL;
   if (problem) return fail(L, folder, problem);
@@ -181,7 +140,7 @@ static int key_file (lua_State *L) {
   if (lstat(path, &found) != 0) {
     code = errno == ENOENT ? make_key(path, draft, bytes, length) : errno;
     if (code != 0) return fail_with(L, path, "cannot be made", code);
-    sync_folder(push_folder(L, path));
+    private_folder_sync(private_folder_of(L, path));
     if (lstat(path, &found) != 0) return fail_with(L, path, "cannot be found", errno);
   }
   problem = keep_file(path, &found);

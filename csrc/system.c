@@ -1,12 +1,14 @@
 /*
-** Clock, random numbers, process id and terminal, for the hosts and the command.
+** Clock, random numbers, process id, terminal and the privacy of memory, for the hosts and the command.
 ** Keeps no state, allocates nothing, changes no terminal mode.
 */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,10 +123,37 @@ static int system_window_size (lua_State *L) {
   return 2;
 }
 
+/*
+** keep_memory_private() --> true | nil, message
+** No memory of this process is written down when it crashes, and no other process of this user may look
+** into it, or into its environment (PR_SET_DUMPABLE). Children begin without the latter, and with no dumps
+** either, unless they raise their limit.
+*/
+static int system_keep_memory_private (lua_State *L) {
+  struct rlimit limit;
+  int done = getrlimit(RLIMIT_CORE, &limit) == 0;
+  limit.rlim_cur = 0;
+  done = done && setrlimit(RLIMIT_CORE, &limit) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+         prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
+  if (!done) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "this process cannot be kept from core dumps: %s", strerror(errno));
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"monotonic", system_monotonic},     {"wall", system_wall}, {"random", system_random},
-    {"random_hex", system_random_hex},   {"pid", system_pid},   {"isatty", system_isatty},
-    {"window_size", system_window_size}, {NULL, NULL},
+    {"monotonic", system_monotonic},
+    {"wall", system_wall},
+    {"random", system_random},
+    {"random_hex", system_random_hex},
+    {"pid", system_pid},
+    {"isatty", system_isatty},
+    {"window_size", system_window_size},
+    {"keep_memory_private", system_keep_memory_private},
+    {NULL, NULL},
 };
 
 void luafabric_system_open (lua_State *L) {

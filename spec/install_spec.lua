@@ -51,11 +51,14 @@ describe("the rockspec", function()
 
   it("names the C sources of CMakeLists.txt, all that there are", function()
     local cmake, modules = read("CMakeLists.txt"), rockspec().build.modules
-    local all = {}
+    local all, seen = {}, {}
     for _, name in ipairs { "core", "crypto", "curl", "sqlite" } do
       local sources = words(cmake:match("set%(" .. name .. "_sources ([^)]*)%)"))
       assert.are.same(sources, sorted(modules["luafabric." .. name].sources))
-      for _, source in ipairs(sources) do all[#all + 1] = source end
+      for _, source in ipairs(sources) do
+        if not seen[source] then all[#all + 1] = source end -- two modules may have one in common
+        seen[source] = true
+      end
     end
     local _, output = shell.run("ls csrc/*.c")
     assert.are.same(words(output), sorted(all))

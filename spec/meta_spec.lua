@@ -1,16 +1,23 @@
 -- The LuaCATS files of the C modules against the modules themselves: every function and method of
 -- one is in the other, with as many parameters as the comment above the C function says.
 
+local shell = require "spec.support.shell"
 local core = require "luafabric.core"
 
 -- How to get at the objects whose methods a file describes, by the file's name for them.
 local modules = {
   core = {
     sources = { "child", "equal", "folder", "json_slice", "json_writer", "location", "run_model",
-      "run_request", "signals", "siphash", "spawn", "system", "time_formats" },
+      "run_request", "secret_file", "signals", "siphash", "spawn", "system", "time_formats" },
     objects = {
       child = function() return core.spawn { args = { "true" } } end,
       signals = function() return core.signals { "WINCH" } end,
+      secret_lock = function()
+        local folder = shell.scratch()
+        local lock = core.lock_secret_file(folder .. "/x")
+        shell.remove(folder)
+        return lock
+      end,
     },
   },
   crypto = {

@@ -106,7 +106,7 @@ end
 function M.parser()
   local parser = argparse("luafabric", "Run Microsoft Fabric notebooks, and workflows of them.")
     :epilog("A token is never an argument: set LUAFABRIC_TOKEN, or AZURE_TENANT_ID, "
-      .. "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or sign in with az login.\n\n"
+      .. "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or sign in with az login or luafabric login.\n\n"
       .. exit_codes.help())
     :require_command(true):command_target("command"):help_max_width(100)
   parser:flag("--version", "Print the version.")
@@ -126,6 +126,7 @@ function M.parser()
   list:argument("notebook", "Name or id."):argname("NOTEBOOK")
   add_common(list)
   add_emulator(parser)
+  require("luafabric.cli.login").add(parser)
   local completion = parser:command("completion", "Print a completion script for a shell.")
     :epilog("bash: eval \"$(luafabric completion bash)\" in ~/.bashrc\n"
       .. "zsh:  luafabric completion zsh >DIR/_luafabric, DIR being a folder of $fpath\n"

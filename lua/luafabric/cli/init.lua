@@ -4,9 +4,10 @@
 
 local M = {}
 
--- The commands that are about workflows; those of the store, by the module of each.
-local of_workflows = { run = true, plan = true, simulate = true, convert = true, runs = true,
-  show = true, events = true, cancel = true, repair = true, resolve = true }
+-- The commands of one word, whose help says it all; those of the store, by the module of each.
+local of_one_word = { run = true, plan = true, simulate = true, convert = true, runs = true,
+  show = true, events = true, cancel = true, repair = true, resolve = true,
+  login = true, logout = true }
 local of_the_store = { runs = "luafabric.cli.store_runs", show = "luafabric.cli.store_show",
   events = "luafabric.cli.store_events", cancel = "luafabric.cli.store_cancel",
   resolve = "luafabric.cli.store_resolve" }
@@ -17,7 +18,7 @@ local has_run_document = { run = true, show = true, cancel = true, repair = true
 --- Where to look, for what was asked for.
 local function hint(arguments)
   local command = arguments[1]
-  if not of_workflows[command] then return "luafabric --help shows what there is" end
+  if not of_one_word[command] then return "luafabric --help shows what there is" end
   return ("luafabric %s --help shows what there is"):format(command)
 end
 
@@ -43,6 +44,9 @@ end
 
 local function dispatch(options, terminal)
   if options.command == "emulator" then return run_emulator(options, terminal) end
+  if options.command == "login" or options.command == "logout" then
+    return require("luafabric.cli.login")[options.command](options, terminal)
+  end
   if options.command == "completion" then return print_completion(options, terminal) end
   if options.command == "run" or options.command == "repair" then
     return require("luafabric.cli.workflow_run").run(options, terminal)
@@ -70,8 +74,8 @@ local function print_usage(terminal)
   local exit_codes = require "luafabric.cli.exit_codes"
   terminal:tell(require("luafabric.cli.arguments").parser():get_usage())
   terminal:tell("commands: run, repair, plan, simulate, convert, runs, show, events, cancel, "
-    .. "resolve, notebook run, notebook status, notebook cancel, notebook list, emulator, "
-    .. "completion")
+    .. "resolve, login, logout, notebook run, notebook status, notebook cancel, notebook list, "
+    .. "emulator, completion")
   terminal:tell(hint {})
   return exit_codes.usage
 end
@@ -139,6 +143,8 @@ function M.main(arguments)
   if #arguments == 1 and arguments[1] == "--version" then return print_version() end
   local terminal
   local ok, code = pcall(function()
+    -- Where the kernel refuses, all else works as well.
+    require("luafabric.core").keep_memory_private()
     terminal = require("luafabric.cli.terminal").new { output = wanted_output(arguments) }
     return run(arguments, terminal)
   end)

@@ -1,25 +1,27 @@
 --- What is there, in the order of Microsoft's DefaultAzureCredential: the environment, a workload
---- identity, the machine's managed identity, the Azure CLI. A credential that the environment
---- describes is used, or fails; only where it describes none are the others asked, the first time
---- that a token is wanted.
+--- identity, whoever did `luafabric login`, the machine's managed identity, the Azure CLI. A
+--- credential that the environment describes is used, or fails; only where it describes none are
+--- the others asked, the first time that a token is wanted.
 
 local azure_cli = require "luafabric.credentials.azure_cli"
 local chain = require "luafabric.credentials.chain"
 local environment = require "luafabric.credentials.environment"
 local errors = require "luafabric.errors"
 local managed_identity = require "luafabric.credentials.managed_identity"
+local signed_in = require "luafabric.credentials.signed_in"
 
 local M = {}
 
 local VARIABLE = "AZURE_TOKEN_CREDENTIALS"
 
---- What each value leaves over; kinds of the environment, then machine and cli.
+--- What each value leaves over; kinds of the environment, then person, machine and cli.
 local selections = {
-  [""] = { kinds = { "environment", "workload" }, machine = true, cli = true },
+  [""] = { kinds = { "environment", "workload" }, person = true, machine = true, cli = true },
   prod = { kinds = { "environment", "workload" }, machine = true },
-  dev = { kinds = {}, cli = true },
+  dev = { kinds = {}, person = true, cli = true },
   environmentcredential = { kinds = { "environment" } },
   workloadidentitycredential = { kinds = { "workload" } },
+  devicecodecredential = { kinds = {}, person = true },
   managedidentitycredential = { kinds = {}, machine = true },
   azureclicredential = { kinds = {}, cli = true },
 }
@@ -29,8 +31,8 @@ local function selection_of(getenv)
   local selection = selections[text:lower()]
   if selection then return selection end
   return nil, errors.new { kind = "configuration", message = VARIABLE .. ": expected prod, dev, "
-    .. "EnvironmentCredential, WorkloadIdentityCredential, ManagedIdentityCredential or "
-    .. "AzureCliCredential; luafabric knows no others" }
+    .. "EnvironmentCredential, WorkloadIdentityCredential, DeviceCodeCredential, "
+    .. "ManagedIdentityCredential or AzureCliCredential; luafabric knows no others" }
 end
 
 --- A credential of the environment; or nil and why, where that ends the search.
@@ -53,11 +55,13 @@ end
 local function to_ask(getenv, selection, reasons)
   local found, scope = {}, variable(getenv, "LUAFABRIC_SCOPE")
   local alone = selection.machine and not selection.cli and #selection.kinds == 0
+  -- Whoever signed in for luafabric meant it, and looking into a file takes no time.
+  if selection.person then found[1] = signed_in.new({}, getenv) end
   if selection.machine then
     local credential, problem = managed_identity.new(
       { client_id = variable(getenv, "AZURE_CLIENT_ID"), scope = scope },
       { getenv = getenv, probe = not alone })
-    found[1] = credential
+    found[#found + 1] = credential
     reasons[#reasons + 1] = problem
   end
   if selection.cli then
@@ -81,7 +85,8 @@ function M.read(getenv)
   local credential, problem = described(getenv, selection, reasons)
   if credential or problem then return credential, problem end
   local found = to_ask(getenv, selection, reasons)
-  local advice = environment.advice .. (selection.cli and ", or sign in with az login" or "")
+  local advice = environment.advice .. (selection.cli
+    and ", or sign in with az login or luafabric login" or "")
   if #found > 0 then return chain.new(found, advice, reasons) end
   return nil, errors.new { kind = "unauthorized", code = "no_credential",
     message = ("no credential was found: %s%s"):format(advice,

@@ -45,14 +45,14 @@ local function read_code(settings, completion, now)
   }
 end
 
-local function begin(settings, scope, io)
+local function begin(settings, io)
   local asked_at
   return exchange.ask({
     where = settings.origin,
     request = function()
       asked_at = io.now()
       return entra.post(settings.base_url .. "/devicecode",
-        { { "client_id", settings.client_id }, { "scope", scope } })
+        { { "client_id", settings.client_id }, { "scope", entra.offline_scope(settings) } })
     end,
     read = function(completion) return read_code(settings, completion, asked_at) end,
   }, io, true)
@@ -86,8 +86,14 @@ local function poll(settings, code, io)
     message = "nobody entered the device code before it expired: start the sign-in again" }
 end
 
-local function sign_in(settings, scope, on_code, io)
-  local code, err = begin(settings, scope, io)
+--- Lets a person sign in.
+---@param settings luafabric.EntraSettings
+---@param on_code fun(code: luafabric.DeviceCode)
+---@param io table  { now, request, sleep, random }
+---@return table|nil answer  as of entra.ask
+---@return luafabric.Error|nil err
+function M.sign_in(settings, on_code, io)
+  local code, err = begin(settings, io)
   if not code then return nil, err end
   local shown
   shown, err = show(on_code, code.shown)
@@ -108,16 +114,7 @@ function M.new(options)
   if type(on_code) ~= "function" then
     return nil, "on_code: expected a function that shows the code, got a " .. type(on_code)
   end
-  local scope = settings.scope .. " offline_access"
   local refresh_token
-
-  local function refresh(io, patient)
-    local function fields()
-      return { { "grant_type", "refresh_token" }, { "client_id", settings.client_id },
-        { "scope", scope }, { "refresh_token", refresh_token } }
-    end
-    return entra.ask(settings, fields, { refresh_token }, io, patient)
-  end
 
   local function keep(answer)
     refresh_token = answer.refresh_token or refresh_token
@@ -128,13 +125,13 @@ function M.new(options)
   return cache.new("device code", function(io, patient)
     local answer, err
     if refresh_token then
-      answer, err = refresh(io, patient)
+      answer, err = entra.refresh(settings, refresh_token, io, patient)
       if answer then return keep(answer) end
       -- While the old token serves, nobody is bothered.
       if err.reason ~= "invalid_grant" or not patient then return nil, err end
       refresh_token = nil
     end
-    answer, err = sign_in(settings, scope, on_code, io)
+    answer, err = M.sign_in(settings, on_code, io)
     if not answer then return nil, err end
     return keep(answer)
   end)

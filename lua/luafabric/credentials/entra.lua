@@ -87,4 +87,26 @@ function M.ask(settings, fields, secrets, io, patient)
   }, io, patient)
 end
 
+--- The scope with which Entra gives a refresh token as well.
+---@param settings luafabric.EntraSettings
+---@return string
+function M.offline_scope(settings)
+  return settings.scope .. " offline_access"
+end
+
+--- A new token for a person who signed in before.
+---@param settings luafabric.EntraSettings
+---@param refresh_token string
+---@param io table
+---@param patient boolean
+---@return table|nil answer  as of `ask`; its `refresh_token` replaces the old one
+---@return luafabric.Error|nil err  reason "invalid_grant": the sign-in is over
+function M.refresh(settings, refresh_token, io, patient)
+  local function fields()
+    return { { "grant_type", "refresh_token" }, { "client_id", settings.client_id },
+      { "scope", M.offline_scope(settings) }, { "refresh_token", refresh_token } }
+  end
+  return M.ask(settings, fields, { refresh_token }, io, patient)
+end
+
 return M

@@ -90,6 +90,15 @@ function M.azure_cli(options)
     require("luafabric.credentials.azure_cli").new))
 end
 
+--- Whoever has signed in with `luafabric login` on this machine.
+---@param options luafabric.SignedInOptions|nil
+---@return luafabric.Credential
+function M.signed_in(options)
+  return (checked("signed_in", options or {}, function(given)
+    return require("luafabric.credentials.signed_in").new(given)
+  end))
+end
+
 --- A person, who enters a code in a browser anywhere.
 ---@param options luafabric.DeviceCodeOptions
 ---@return luafabric.Credential
@@ -114,9 +123,9 @@ function M.from_environment(getenv)
   return require("luafabric.credentials.environment").read(getenv)
 end
 
---- What is there, in the order of Microsoft's DefaultAzureCredential: the environment, the
---- machine's managed identity, the Azure CLI. AZURE_TOKEN_CREDENTIALS narrows it to "prod" (the
---- first two), "dev" (the last), or one that it names.
+--- What is there, in the order of Microsoft's DefaultAzureCredential: the environment, the sign-in
+--- of `luafabric login`, the machine's managed identity, the Azure CLI. AZURE_TOKEN_CREDENTIALS
+--- narrows it to "prod" (the first and the third), "dev" (the others), or one that it names.
 ---@param getenv? fun(name: string): string|nil  default os.getenv
 ---@return luafabric.Credential|nil credential
 ---@return luafabric.Error|nil err  kind "configuration": a variable is wrong

@@ -176,6 +176,48 @@ function core.isatty(fd) end
 ---@return integer|nil rows
 function core.window_size(fd) end
 
+--- Keeps this process's memory from core dumps and from the eyes of other processes of this user.
+--- Children begin without the latter; their limit of core dumps is 0 as well, and can be raised.
+---@return boolean|nil ok
+---@return string|nil message
+function core.keep_memory_private() end
+
+-- ---- files with a secret ----------------------------------------------------------------------
+
+--- What a file has in it, where it and its folder are this user's alone: of another's, one that
+--- others may read or write, and a symbolic link it says so. At most 16 KiB.
+---@param path string
+---@return string|nil text
+---@return string|nil message   begins with the path
+---@return boolean|nil is_absent
+function core.read_secret_file(path) end
+
+--- Puts a text in place of what is in a file, wholly or not at all, for this user alone; makes the
+--- folder. One process at a time: hold the lock.
+---@param path string
+---@param text string  at most 16 KiB
+---@return boolean|nil ok
+---@return string|nil message
+function core.write_secret_file(path, text) end
+
+---@param path string
+---@return boolean|nil was_there
+---@return string|nil message
+function core.remove_secret_file(path) end
+
+--- Keeps others out, of this process and of all that ask as well; makes the folder. The lock is a
+--- file beside it, `path.lock`.
+---@param path string
+---@return luafabric.SecretLock|false|nil lock  false: somebody has it
+---@return string|nil message
+function core.lock_secret_file(path) end
+
+---@class luafabric.SecretLock
+local secret_lock = {}
+
+--- Lets go. Twice does no harm; `__gc` and `__close` too.
+function secret_lock:close() end
+
 -- ---- signals ----------------------------------------------------------------------------------
 
 --- Catches signals: they come as names through one descriptor, until `close` puts the former

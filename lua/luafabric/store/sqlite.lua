@@ -37,10 +37,8 @@ Store.__index = Store
 ---@return string|nil path
 ---@return luafabric.Error|nil err
 function M.default_path()
-  local state = os.getenv "XDG_STATE_HOME"
-  if state and state:sub(1, 1) == "/" then return state .. "/luafabric/runs.db" end
-  local home = os.getenv "HOME"
-  if home and home ~= "" then return home .. "/.local/state/luafabric/runs.db" end
+  local path = require("luafabric.state_home").path "runs.db"
+  if path then return path end
   return nil, errors.new { kind = "configuration",
     message = "no place for the store of runs: neither XDG_STATE_HOME nor HOME is set. "
       .. "Give a file with --store" }
