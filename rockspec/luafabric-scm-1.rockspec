@@ -266,6 +266,7 @@ build = {
     ["luafabric.policy.retry"] = "lua/luafabric/policy/retry.lua",
     ["luafabric.policy.retry_budget"] = "lua/luafabric/policy/retry_budget.lua",
     ["luafabric.policy.step_retry"] = "lua/luafabric/policy/step_retry.lua",
+    ["luafabric.service.notebook_workflow"] = "lua/luafabric/service/notebook_workflow.lua",
     ["luafabric.shell"] = "lua/luafabric/shell.lua",
     ["luafabric.simulation.checks"] = "lua/luafabric/simulation/checks.lua",
     ["luafabric.simulation.disk"] = "lua/luafabric/simulation/disk.lua",
