@@ -59,6 +59,7 @@ M.attempt_transitions = {
 ---  was changed
 ---@field numbers table<string, integer>|nil  of the last attempts until then, by path
 ---@field detached boolean|nil    nobody watches it any more
+---@field handed_over boolean|nil  another process is to go on with it; in a report, not in a fold
 ---@field cancelled { by: string, at: number, now: boolean|nil }|nil
 ---@field warnings { at: number, path: string|nil, message: string }[]
 ---@field counts table<string, integer>|nil  outcomes of steps, at the end

@@ -87,6 +87,13 @@ function Control:detach()
   self.engine:detach()
 end
 
+--- Stops as `detach` does, for another process to take the run up at once and go on with it:
+--- submissions that are on their way are answered and written down, then the run is let go of, and
+--- the report says `handed_over`. A second time they are not waited for.
+function Control:hand_over()
+  self.engine:hand_over()
+end
+
 local function check_options(options)
   if type(options) ~= "table" then
     error("workflow:run: expected a table of options, got a " .. type(options), 3)
@@ -267,7 +274,7 @@ end
 
 --- Tells the caller that it can begin; an error of its function is the caller's, and the run can be
 --- taken up at once.
-local function hand_over(engine, options)
+local function tell_start(engine, options)
   if not options.on_start then return end
   local ok, problem = pcall(tasks.forbid_waiting, "the function given as on_start",
     options.on_start, setmetatable({ engine = engine, state = engine.state }, Control))
@@ -296,9 +303,9 @@ local function run(self, options)
   given.port, given.loop, given.on_event = port, loop, options.on_event
   given.key, given.all_exits = key, options.exit_values
   given.again = options.again
-  given.let_go = kept.close and function() kept:close() end
+  given.let_go = kept.close and function() return kept:close() end
   local engine = require("luafabric.engine").new(given)
-  hand_over(engine, options)
+  tell_start(engine, options)
   return engine:run()
 end
 

@@ -249,6 +249,7 @@ local function advance(self)
   repeat
     if self.failure then error(self.failure, 0) end
     stopping.obey(self)
+    self.holding:fire()
     if self.detaching then return end
     self.timers:fire()
     self:judge_all()
@@ -286,13 +287,16 @@ end
 
 local function finish(self)
   self.over = true
-  if self.detaching then
+  if self.handing_over then
+    self.state.handed_over = true
+  elseif self.detaching then
     self:record { type = "detached" }
   else
     self:record { type = "run_ended", counts = outcomes.count(self.state),
       outcome = outcomes.of_run(self.state, false, self:cut_outcome()) }
   end
   local ok, err = journal.settle(self)
+  if ok and self.handing_over then journal.release(self) end
   tidy(self)
   if not ok then error(err, 0) end
   return self.state
@@ -334,6 +338,12 @@ local function protect_run(self, fn)
   error(problem, 0)
 end
 
+--- Seconds until something is to be done. One that is left is held, and nothing else.
+local function left(self)
+  local held, due = self.holding:left(), not self.detaching and self.timers:left() or nil
+  return held and due and math.min(held, due) or held or due
+end
+
 --- Runs a plan to its end; in a task of `loop`.
 ---@return luafabric.WorkflowRun
 function Engine:run()
@@ -346,13 +356,14 @@ function Engine:run()
       watch:cancel()
       return report
     end
-    self.wake:wait(self.timers:left())
+    self.wake:wait(left(self))
   end
 end
 
 Engine.cancel = stopping.cancel
 Engine.resolve_doubt = reconciling.answer
 Engine.detach = stopping.detach
+Engine.hand_over = stopping.hand_over
 Engine.watch_deadline = stopping.watch_deadline
 
 ---@class luafabric.EngineOptions
@@ -364,7 +375,8 @@ Engine.watch_deadline = stopping.watch_deadline
 ---@field is_written boolean|nil    the store has that event already
 ---@field state luafabric.WorkflowRun|nil  of a run that is taken up again
 ---@field on_event nil|fun(event: table, state: luafabric.WorkflowRun)
----@field let_go nil|fun()          called when nothing is written any more, however the run ends
+---@field let_go nil|fun(): any     called when nothing is written any more, however the run ends;
+---  a ticket says when that is on the disk
 ---@field key string|nil            16 random bytes for the fingerprints of secrets
 ---@field all_exits boolean|nil     reads the exit values that nothing in the workflow needs, too
 ---@field submission "at_most_once"|"reconcile"|"at_least_once"|nil  what follows a submission
@@ -386,7 +398,8 @@ function M.new(given)
     stored = loop:condition(), state = given.state or history.new(),
     resumed = given.state ~= nil, started = given.started, is_written = given.is_written,
     let_go = given.let_go, masks = masks.new(given.key),
-    timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
+    timers = timers.new(loop.host.now), holding = timers.new(loop.host.now),
+    ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,
     held = {}, looks = {}, all_exits = given.all_exits, earlier = given.earlier,

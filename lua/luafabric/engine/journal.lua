@@ -73,7 +73,7 @@ local function renew(engine)
   local ticket, err = store:renew(engine.host.now())
   if not ticket then error(err, 0) end
   local lease = store.store and store.store.lease or FALLBACK_LEASE
-  engine.timers:after(lease / RENEWALS, function() renew(engine) end)
+  engine.holding:after(lease / RENEWALS, function() renew(engine) end)
 end
 
 local function obey(engine, request)
@@ -142,6 +142,12 @@ function M.settle(engine)
   if not ok then return nil, err end
   sweep(engine)
   return not engine.failure, engine.failure
+end
+
+--- Lets go of the run, so that another process may take it at once; in a task.
+function M.release(engine)
+  local ticket = engine.let_go and engine.let_go()
+  if ticket then M.await(engine, ticket) end
 end
 
 --- Lets go of the store; it is the caller's to close.

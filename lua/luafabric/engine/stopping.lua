@@ -1,6 +1,7 @@
 --- How a run, a step or a part of one ends early: a cancel, a timeout, a deadline. What has not
 --- begun ends at once; what runs is cancelled in Fabric, and its end is awaited (engine/unit).
 
+local attempts = require "luafabric.engine.attempts"
 local core = require "luafabric.core"
 local fan_out = require "luafabric.engine.fan_out"
 local units = require "luafabric.engine.unit"
@@ -162,6 +163,15 @@ function M.detach(self)
   self.wake:signal()
 end
 
+--- Stops as `detach` does, for another process to go on at once: nothing is written down but the
+--- answers of submissions that are on their way, and the run is let go of when the last one is. A
+--- second time they are not waited for. Plain, as above.
+function M.hand_over(self)
+  if self.detaching then return M.detach(self) end
+  self.handing_over = true
+  M.detach(self)
+end
+
 --- Carries out what was ordered.
 function M.obey(self)
   local orders = self.orders
@@ -170,13 +180,25 @@ function M.obey(self)
   for _, order in ipairs(orders) do cancel(self, order) end
 end
 
+--- Whether its answer is on its way, or will be: of an attempt that is written down nobody who
+--- takes the run over can know that it was not sent, so it is.
+local function is_on_its_way(self, unit)
+  if unit.in_flight then return true end
+  if not self.handing_over or not unit.task or unit.in_doubt or unit.is_restored then
+    return false
+  end
+  local attempt = attempts.open(self, unit)
+  return attempt ~= nil and attempt.state == "intended"
+end
+
 --- Whether a run that is being left can be: nothing more is sent, and no answer is on its way.
 ---@return boolean
 function M.is_left(self)
   local waits = false
   for _, unit in pairs(self.units) do
-    if unit.task and not unit.in_flight then unit.task:cancel() end
-    waits = waits or unit.in_flight == true
+    local is_waited_for = is_on_its_way(self, unit)
+    if unit.task and not is_waited_for then unit.task:cancel() end
+    waits = waits or is_waited_for
   end
   return self.leaving or not waits
 end

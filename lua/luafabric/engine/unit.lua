@@ -199,7 +199,7 @@ end
 
 function told.submitting(engine, unit)
   if unit.stop then return stop_between_sends(engine, unit) end
-  if engine.detaching then return unit.task:cancel() end
+  if engine.detaching and not engine.handing_over then return unit.task:cancel() end
   unit.in_flight = true
   engine:submission_begun(unit)
 end

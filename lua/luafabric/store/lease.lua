@@ -21,16 +21,18 @@ local RELEASE = "update leases set owner = null, lease_until = null where name =
 local Lease = {}
 Lease.__index = Lease
 
---- Who holds a lease.
+--- Who has, or had, a lease.
 ---@param store luafabric.SqliteStore
 ---@param name string
----@return { owner: string, fence: integer, lease_until: number }|nil row  nil without an error:
----  nobody does
+---@return { owner: string|nil, fence: integer, lease_until: number|nil, held: boolean }|nil row
+---  nil without an error: nobody ever had it
 ---@return luafabric.Error|nil err
-function M.holder(store, name)
+function M.look(store, name)
   local rows, err = store:rows("select * from leases where name = ?1", name)
-  if not rows then return nil, err end
-  return rows[1] and owning.is_held(store, rows[1]) and rows[1] or nil
+  local row = rows and rows[1]
+  if not row then return nil, err end
+  row.held = owning.is_held(store, row)
+  return row
 end
 
 --- Takes a lease that nobody holds; in a task. Quick where somebody does.
@@ -39,10 +41,10 @@ end
 ---@return luafabric.Lease|nil lease  nil without an error: somebody holds it
 ---@return luafabric.Error|nil err
 function M.take(store, name)
-  local rows, err = store:rows("select * from leases where name = ?1", name)
-  if not rows then return nil, err end
-  local row = rows[1] or { fence = 0 }
-  if owning.is_held(store, row) then return nil end
+  local row, err = M.look(store, name)
+  if err then return nil, err end
+  row = row or { fence = 0 }
+  if row.held then return nil end
   local fence, till = row.fence + 1, store.now() + store.lease
   local ok
   ok, err = committing.commit(store, { { ADD, name },

@@ -81,6 +81,18 @@ function M.find(store, prefix)
       :format(store.path, prefix, rows[1].run_id, rows[2].run_id) }
 end
 
+--- The order with this idempotency key.
+---@param store luafabric.SqliteStore
+---@param kind "workflow"|"notebook"|"repair"
+---@param workflow string
+---@param key string
+---@return luafabric.OrderRow|nil row  nil without an error: there is none
+---@return luafabric.Error|nil err
+function M.by_idempotency(store, kind, workflow, key)
+  return order_row(store, "where kind = ?1 and workflow = ?2 and idempotency_key = ?3", kind,
+    workflow, key)
+end
+
 ---@class luafabric.OrderFilter
 ---@field limit integer|nil
 ---@field before string|nil    id of a run: what was placed before it
@@ -130,8 +142,7 @@ end
 local function obstacle(store, given)
   local row, err
   if given.idempotency_key then
-    row, err = order_row(store, "where kind = ?1 and workflow = ?2 and idempotency_key = ?3",
-      given.kind, given.workflow, given.idempotency_key)
+    row, err = M.by_idempotency(store, given.kind, given.workflow, given.idempotency_key)
     if row or err then return err or same_key(row, given) end
   end
   if not given.key then return nil end
