@@ -101,6 +101,8 @@ create index requests_of_a_run on requests (run_id, fence, id);
 
 -- What version 2 has beside.
 local tables_of_2 = [[
+create index runs_by_outcome on runs (workflow, state, outcome);
+
 create table orders (
   seq integer primary key,
   run_id text unique not null,
