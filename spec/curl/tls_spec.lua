@@ -33,6 +33,11 @@ describe("a transport over TLS #process", function()
     assert.matches("localhost", untrusted(get(nginx.other_url .. "/")))
   end)
 
+  it("wants the certificate to be valid today", function()
+    assert.equal("SSL certificate problem: certificate has expired",
+      untrusted(get(nginx.expired_url .. "/")))
+  end)
+
   it("speaks no TLS older than 1.2", function()
     untrusted(get(nginx.old_url .. "/"))
   end)

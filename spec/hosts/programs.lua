@@ -63,9 +63,10 @@ function M.environment(world, host, build)
     LUA_CPATH = ("%s/%s/lib/?.so;;"):format(here, build), LD_PRELOAD = "",
     SCENARIO_ENDPOINT = world.fabric.url .. "/v1", SCENARIO_FAULTS = world.faults.url,
     SCENARIO_TLS = world.tls.url, SCENARIO_OTHER_TLS = world.tls.other_url,
-    SCENARIO_CA_FILE = world.tls.ca_file, SCENARIO_HOST = host,
-    SCENARIO_STORE = ("%s/%d.db"):format(world.dir, count),
+    SCENARIO_EXPIRED_TLS = world.tls.expired_url, SCENARIO_CA_FILE = world.tls.ca_file,
+    SCENARIO_HOST = host, SCENARIO_STORE = ("%s/%d.db"):format(world.dir, count),
     SCENARIO_OUTPUT = ("%s/%d.txt"):format(world.dir, count),
+    SCENARIO_FIGURES = world.figures and "yes" or nil,
   }, here
 end
 
@@ -109,6 +110,47 @@ function M.configure(world, name, values)
   file:write(text)
   file:close()
   return path
+end
+
+--- What Neovim needs, for `missing`; likewise below.
+M.neovim_needs = { command = "nvim", build = "build/lua5.1", package = "neovim" }
+
+--- Runs the scenario in Neovim, twice.
+---@return string output
+function M.run_neovim(world)
+  local environment = M.environment(world, "luv", "build/lua5.1")
+  M.run({ "nvim", "--headless", "-u", "NONE", "-i", "NONE", "-n", "-c",
+    "luafile spec/hosts/programs/neovim.lua", "-c", "qa!" }, environment)
+  return select(2, shell.run("cat " .. environment.SCENARIO_OUTPUT))
+end
+
+M.nginx_needs = { file = "/usr/lib/nginx/modules/ngx_http_lua_module.so", build = "build/lua5.1",
+  package = "libnginx-mod-http-lua" }
+
+--- Starts nginx with programs/nginx.conf.
+---@return table child
+---@return string url
+function M.start_nginx(world)
+  local environment = M.environment(world, "nginx", "build/lua5.1")
+  local port = nginx.free_ports(1)[1]
+  local path = M.configure(world, "nginx.conf", { dir = world.dir, port = port,
+    user = select(2, shell.run "id -un"):gsub("%s", ""), lua_path = environment.LUA_PATH,
+    lua_cpath = environment.LUA_CPATH })
+  return M.start({ "/usr/sbin/nginx", "-c", path, "-p", world.dir, "-e",
+    world.dir .. "/error.log" }, environment), "http://127.0.0.1:" .. port
+end
+
+M.haproxy_needs = { command = "haproxy", build = "build/lua5.3", package = "haproxy" }
+
+--- Starts HAProxy with programs/haproxy.cfg.
+---@return table child
+---@return string url
+function M.start_haproxy(world)
+  local environment, here = M.environment(world, "haproxy", "build/lua5.3")
+  local port = nginx.free_ports(1)[1]
+  local path = M.configure(world, "haproxy.cfg", { port = port, lua_path = environment.LUA_PATH,
+    lua_cpath = environment.LUA_CPATH, program = here .. "/spec/hosts/programs/haproxy.lua" })
+  return M.start({ "haproxy", "-db", "-f", path }, environment), "http://127.0.0.1:" .. port
 end
 
 --- What a server answers; it is given time to start.

@@ -13,8 +13,9 @@ local CHAINS, TIMERS = 8, 1000
 ---@field endpoint string   of scenario_server.lua
 ---@field faults string|nil URL of spec/curl/fault_server.lua, for one scenario at a time
 ---@field host string       the name of the host that must be found
----@field tls table|nil     { url, other_url, ca_file }: spec/support/nginx.lua in front
+---@field tls table|nil     { url, other_url, expired_url, ca_file }: spec/support/nginx.lua
 ---@field store string|nil  path of a new store, for a workflow that is kept
+---@field figures boolean|nil  for bench/hosts.lua: the summary says how long it took
 
 local function check(condition, ...)
   if not condition then error(table.concat({ ... }, " "), 2) end
@@ -76,7 +77,7 @@ local function check_timers(client)
       return loop.host.now() - before
     end)
   for index, seconds in ipairs(list) do
-    check(slept[index] and slept[index] >= seconds, "a timer was lost or early")
+    check(slept[index] and slept[index] >= seconds - 1e-9, "a timer was lost or early")
   end
 end
 
@@ -89,22 +90,32 @@ end
 local wire = {
   { "/wire/fin", "reset" }, { "/wire/rst", "reset" }, { "/wire/half_header", "reset" },
   { "/wire/silence", "timeout" }, { "/wire/drip", "timeout" }, { "/status/417" },
-  { "/status/503" }, { "/status/307" }, { "/wire/header_then_rst" },
+  { "/status/503" }, { "/status/504" }, { "/status/302" }, { "/status/307" },
+  { "/wire/header_then_rst" },
 }
 
+local function check_sent_once(faults, path, code, body)
+  local before = posts(faults)
+  local completion = tasks.request { method = "POST", url = faults .. path, body = body,
+    send_once = true, timeout = code == "timeout" and 0.3 or 20 }
+  local failure = completion.failure and completion.failure.code
+  check(failure == code, path, "ended", tostring(failure))
+  check(completion.sent == (code and "maybe" or "yes"), path, "sent", completion.sent)
+  local count = posts(faults) - before
+  check(count == 1, path, "left", tostring(count), "POSTs")
+end
+
 --- Whatever happens to the answer of a submission: one POST leaves.
-local function check_sent_once(faults)
+local function check_faults(faults)
+  local before, submissions = posts(faults), 0
   for _, row in ipairs(wire) do
     local path, code = row[1], row[2]
-    local before = posts(faults)
-    local completion = tasks.request { method = "POST", url = faults .. path, body = "{}",
-      send_once = true, timeout = code == "timeout" and 0.3 or 20 }
-    local failure = completion.failure and completion.failure.code
-    check(failure == code, path, "ended", tostring(failure))
-    check(completion.sent == (code and "maybe" or "yes"), path, "sent", completion.sent)
-    local count = posts(faults) - before
-    check(count == 1, path, "left", tostring(count), "POSTs")
+    for _, body in ipairs { "{}", code ~= "timeout" and ("x"):rep(300000) or nil } do
+      check_sent_once(faults, path, code, body)
+      submissions = submissions + 1
+    end
   end
+  return { submissions = submissions, posts = posts(faults) - before }
 end
 
 --- A cancelled request resumes nobody, and one that is too late is never sent.
@@ -153,8 +164,24 @@ local function check_tls(tls)
   check(run_over_tls.outcome == "succeeded", "over TLS:", tostring(run_over_tls))
   local none, err = run(tls.other_url, tls.ca_file)
   check(not none and tostring(err):find("localhost", 1, true), "a wrong name:", tostring(err))
+  none, err = run(tls.expired_url, tls.ca_file)
+  check(not none and tostring(err):find("expired", 1, true), "an expired one:", tostring(err))
   none, err = run(tls.url)
   check(not none and tostring(err):find("certificate", 1, true), "a foreign one:", tostring(err))
+end
+
+--- The part that waits for a Fabric and for time, and nothing else.
+---@param client luafabric.Client
+---@return number seconds  that it took
+function M.measure(client)
+  local function now()
+    return in_task(client, function() return select(2, tasks.current()).host.now() end)
+  end
+  local before = now()
+  check_chains(client)
+  check_endings(client)
+  check_timers(client)
+  return now() - before
 end
 
 --- Runs all of it, in a place where the host's own functions may wait.
@@ -164,16 +191,17 @@ function M.run(given)
   local client = fabric.client { endpoint = given.endpoint, credential = "any", poll_floor = 0.02 }
   local name = in_task(client, function() return select(2, tasks.current()).host.name end)
   check(name == given.host, "the host is", tostring(name))
-  check_chains(client)
-  check_endings(client)
-  check_timers(client)
+  local seconds, sent = M.measure(client), nil
   if given.faults then
-    in_task(client, check_sent_once, given.faults)
+    sent = in_task(client, check_faults, given.faults)
     in_task(client, check_requests, given.faults)
   end
   if given.tls and given.tls.url then check_tls(given.tls) end
   if given.store then check_workflow(client, given.store) end
-  return "scenario passed on " .. name
+  local summary = "scenario passed on " .. name
+  if not given.figures then return summary end
+  return ("%s\n%.3f s, %d submissions over faults, %d POSTs"):format(summary, seconds,
+    sent and sent.submissions or 0, sent and sent.posts or 0)
 end
 
 return M

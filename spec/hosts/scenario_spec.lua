@@ -1,7 +1,6 @@
 -- The scenario on every host, each in a real program of its kind.
 
 local programs = require "spec.hosts.programs"
-local nginx = require "spec.support.nginx"
 local shell = require "spec.support.shell"
 
 describe("the scenario #process", function()
@@ -32,11 +31,8 @@ describe("the scenario #process", function()
   end
 
   it("passes in Neovim, in a coroutine and on its main thread", function()
-    if needs { command = "nvim", build = "build/lua5.1", package = "neovim" } then return end
-    local environment = programs.environment(world, "luv", "build/lua5.1")
-    programs.run({ "nvim", "--headless", "-u", "NONE", "-i", "NONE", "-n", "-c",
-      "luafile spec/hosts/programs/neovim.lua", "-c", "qa!" }, environment)
-    local _, output = shell.run("cat " .. environment.SCENARIO_OUTPUT)
+    if needs(programs.neovim_needs) then return end
+    local output = programs.run_neovim(world)
     assert.equal("scenario passed on luv\nscenario passed on luv\nthe program went on\n", output)
   end)
 
@@ -44,16 +40,8 @@ describe("the scenario #process", function()
     local child, url
 
     local function start()
-      if needs { file = "/usr/lib/nginx/modules/ngx_http_lua_module.so", build = "build/lua5.1",
-        package = "libnginx-mod-http-lua" } then return false end
-      local environment = programs.environment(world, "nginx", "build/lua5.1")
-      local port = nginx.free_ports(1)[1]
-      local path = programs.configure(world, "nginx.conf", { dir = world.dir, port = port,
-        user = select(2, shell.run "id -un"):gsub("%s", ""), lua_path = environment.LUA_PATH,
-        lua_cpath = environment.LUA_CPATH })
-      child = programs.start({ "/usr/sbin/nginx", "-c", path, "-p", world.dir, "-e",
-        world.dir .. "/error.log" }, environment)
-      url = "http://127.0.0.1:" .. port
+      if needs(programs.nginx_needs) then return false end
+      child, url = programs.start_nginx(world)
       return true
     end
 
@@ -124,14 +112,8 @@ describe("the scenario #process", function()
   end)
 
   it("passes in HAProxy, in a task and in a service", function()
-    if needs { command = "haproxy", build = "build/lua5.3", package = "haproxy" } then return end
-    local environment, here = programs.environment(world, "haproxy", "build/lua5.3")
-    local port = nginx.free_ports(1)[1]
-    local path = programs.configure(world, "haproxy.cfg", { port = port,
-      lua_path = environment.LUA_PATH, lua_cpath = environment.LUA_CPATH,
-      program = here .. "/spec/hosts/programs/haproxy.lua" })
-    local child = programs.start({ "haproxy", "-db", "-f", path }, environment)
-    local url = "http://127.0.0.1:" .. port
+    if needs(programs.haproxy_needs) then return end
+    local child, url = programs.start_haproxy(world)
     assert.equal("scenario passed on haproxy", programs.get(child, url .. "/"))
     assert.equal("scenario passed on haproxy", programs.get(child, url .. "/service"))
     child:close()

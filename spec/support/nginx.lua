@@ -1,5 +1,6 @@
 -- A real nginx on loopback with TLS and HTTP/2, for specs of the transport. Everything it needs is
--- made in a scratch folder: an authority, a certificate for localhost, one for another name.
+-- made in a scratch folder: an authority, a certificate for localhost, one for another name, and
+-- one for localhost that has expired.
 
 local shell = require "spec.support.shell"
 
@@ -51,6 +52,12 @@ http {
     location / { return 200 "$http_authorization"; }
   }
   server {
+    listen 127.0.0.1:%(expired_port)d ssl http2;
+    ssl_certificate %(dir)s/expired.pem;
+    ssl_certificate_key %(dir)s/expired.key;
+    location / { return 200 "expired"; }
+  }
+  server {
     listen 127.0.0.1:%(old_port)d ssl;
     ssl_certificate %(dir)s/good.pem;
     ssl_certificate_key %(dir)s/good.key;
@@ -66,13 +73,14 @@ set -e
 cd %(dir)s
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -keyout ca.key \
   -out ca.pem -subj "/CN=luafabric test authority"
-for name in good other; do
-  host=localhost
-  [ $name = good ] || host=other.example
+for name in good other expired; do
+  host=localhost days=2
+  [ $name != other ] || host=other.example
+  [ $name != expired ] || days=-1
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout $name.key \
     -out $name.csr -subj "/CN=$host"
   printf 'subjectAltName=DNS:%s' $host > $name.ext
-  openssl x509 -req -days 2 -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial \
+  openssl x509 -req -days $days -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial \
     -extfile $name.ext -out $name.pem
 done
 head -c 20000000 /dev/zero | gzip -9 > bomb.gz
@@ -110,13 +118,14 @@ end
 
 --- Starts it and waits until it answers.
 ---@param upstream integer|nil  port of the http server behind /v1/
----@return table server  { url, other_url, old_url, plain_url, ca_file, close = function }
+---@return table server  { url, other_url, expired_url, old_url, plain_url, ca_file,
+---                      close = function }
 function M.start(upstream)
   local core = require "luafabric.core"
   local dir = shell.scratch()
-  local ports = M.free_ports(4)
+  local ports = M.free_ports(5)
   local values = { dir = dir, port = ports[1], other_port = ports[2], old_port = ports[3],
-    plain_port = ports[4], upstream = upstream or ports[4] }
+    plain_port = ports[4], expired_port = ports[5], upstream = upstream or ports[4] }
   local code, output = shell.run(M.fill(certificates, values))
   assert(code == 0, output)
   local file = assert(io.open(dir .. "/nginx.conf", "w"))
@@ -127,6 +136,7 @@ function M.start(upstream)
   })
   local server = { ca_file = dir .. "/ca.pem", dir = dir,
     url = "https://localhost:" .. ports[1], other_url = "https://localhost:" .. ports[2],
+    expired_url = "https://localhost:" .. ports[5],
     old_url = "https://localhost:" .. ports[3], plain_url = "http://127.0.0.1:" .. ports[4] }
   function server.close()
     child:close()

@@ -9,7 +9,8 @@ local result
 
 local function run(store)
   local ok, message = pcall(scenario.run, { endpoint = settings.endpoint, faults = settings.faults,
-    host = settings.host, store = settings.store .. store, tls = settings.tls })
+    host = settings.host, store = settings.store .. store, tls = settings.tls,
+    figures = settings.figures })
   return ok and message or "failed: " .. tostring(message)
 end
 

@@ -10,7 +10,7 @@ local function run(store, faults)
   local ok, message = pcall(function()
     return require("spec.hosts.scenario").run { endpoint = settings.endpoint,
       faults = faults, host = settings.host, store = settings.store .. store,
-      tls = settings.tls }
+      tls = settings.tls, figures = settings.figures }
   end)
   return ok and message or "failed: " .. tostring(message)
 end
