@@ -248,6 +248,7 @@ build = {
     ["luafabric.hosts.haproxy"] = "lua/luafabric/hosts/haproxy.lua",
     ["luafabric.hosts.luv"] = "lua/luafabric/hosts/luv.lua",
     ["luafabric.hosts.nginx"] = "lua/luafabric/hosts/nginx.lua",
+    ["luafabric.hosts.nginx_resty"] = "lua/luafabric/hosts/nginx_resty.lua",
     ["luafabric.hosts.plain"] = "lua/luafabric/hosts/plain.lua",
     ["luafabric.hosts.pump"] = "lua/luafabric/hosts/pump.lua",
     ["luafabric.hosts.transport_host"] = "lua/luafabric/hosts/transport_host.lua",

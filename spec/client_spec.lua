@@ -61,8 +61,8 @@ describe("the options of a client", function()
         client { credential = "x", [name] = 0 })
     end
     for given, shown in pairs { [{}] = "a table", epoll = '"epoll"' } do
-      assert.equal("client: host: expected plain, nginx, haproxy, cqueues, luv or a function that "
-        .. "gives a host, got " .. shown, client { credential = "x", host = given })
+      assert.equal("client: host: expected plain, nginx, nginx_resty, haproxy, cqueues, luv or a "
+        .. "function that gives a host, got " .. shown, client { credential = "x", host = given })
     end
     assert.equal("client: workspace_endpoints: expected true or a table, got a number",
       client { credential = "x", workspace_endpoints = 5 })

@@ -13,6 +13,7 @@ local CHAINS, TIMERS = 8, 1000
 ---@field endpoint string   of scenario_server.lua
 ---@field faults string|nil URL of spec/curl/fault_server.lua, for one scenario at a time
 ---@field host string       the name of the host that must be found
+---@field named string|nil  the host to name, where it is not to be found
 ---@field tls table|nil     { url, other_url, expired_url, ca_file }: spec/support/nginx.lua
 ---@field store string|nil  path of a new store, for a workflow that is kept
 ---@field figures boolean|nil  for bench/hosts.lua: the summary says how long it took
@@ -188,7 +189,8 @@ end
 ---@param given Scenario
 ---@return string summary
 function M.run(given)
-  local client = fabric.client { endpoint = given.endpoint, credential = "any", poll_floor = 0.02 }
+  local client = fabric.client { endpoint = given.endpoint, credential = "any", poll_floor = 0.02,
+    host = given.named }
   local name = in_task(client, function() return select(2, tasks.current()).host.name end)
   check(name == given.host, "the host is", tostring(name))
   local seconds, sent = M.measure(client), nil

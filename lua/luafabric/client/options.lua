@@ -85,8 +85,9 @@ local function check_host(host, level)
   local kind = type(host)
   if host == nil or kind == "function" then return host end
   if kind == "string" and require("luafabric.hosts").is_known(host) then return host end
-  fail(("client: host: expected plain, nginx, haproxy, cqueues, luv or a function that gives a "
-    .. "host, got %s"):format(kind == "string" and ("%q"):format(host) or "a " .. kind), level + 1)
+  fail(("client: host: expected plain, nginx, nginx_resty, haproxy, cqueues, luv or a function "
+    .. "that gives a host, got %s"):format(kind == "string" and ("%q"):format(host)
+      or "a " .. kind), level + 1)
 end
 
 local function check_duration(options, name, level)

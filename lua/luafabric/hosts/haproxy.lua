@@ -3,6 +3,7 @@
 --- it leaves its root for a chroot, so what is needed later is loaded with this module.
 
 local pump_module = require "luafabric.hosts.pump"
+require "luafabric.curl"
 
 local M = {}
 

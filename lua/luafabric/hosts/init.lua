@@ -5,7 +5,8 @@ local M = {}
 
 -- In the order of asking. Asking loads nothing of the program's.
 local names = { "nginx", "haproxy", "cqueues", "luv" }
-local known = { plain = true, nginx = true, haproxy = true, cqueues = true, luv = true }
+local known = { plain = true, nginx = true, nginx_resty = true, haproxy = true, cqueues = true,
+  luv = true }
 
 --- Raises in a phase of nginx where nothing may wait.
 ---@return "plain"|"nginx"|"haproxy"|"cqueues"|"luv" name

@@ -58,14 +58,12 @@ end
 ---@field on_exit fun()|nil  called once when the worker is to exit; plain. The loop is then to end
 ---                          by itself; it has 30 seconds.
 
---- A host in an nginx worker.
----@param options luafabric.NginxOptions|nil
+--- A host in an nginx worker, whose requests a pump carries.
+---@param pump luafabric.Pump
+---@param options luafabric.NginxOptions
 ---@return table host
-function M.new(options)
-  local ngx = assert(running_ngx(), "the host nginx: this is not nginx")
-  M.is_running()
-  options = options or {}
-  local pump = pump_module.of(options)
+function M.on_pump(pump, options)
+  local ngx = running_ngx()
   local semaphore = assert(require("ngx.semaphore").new(0))
   local submissions, exit_at, turned_at = {}, nil, -math.huge
   local is_woken = false
@@ -106,13 +104,14 @@ function M.new(options)
     return events
   end
 
-  --- Lets nginx work. A wait of no time does so, too, lest a loop that is never idle keeps it.
+  --- Lets nginx work. A wait of no time does so, too, lest a loop that is never idle keeps it; a
+  --- sleep of no time would not, in an nginx without OpenResty's patches.
   local function pause(seconds)
     if seconds > 0 then
       semaphore:wait(math.max(seconds, 0.001))
     elseif host.now() - turned_at > pump_module.PAUSE then
       pump:turn()
-      ngx.sleep(0)
+      ngx.sleep(0.001)
     else
       return
     end
@@ -139,6 +138,16 @@ function M.new(options)
   host.wake = wake
 
   return host
+end
+
+--- A host in an nginx worker.
+---@param options luafabric.NginxOptions|nil
+---@return table host
+function M.new(options)
+  assert(running_ngx(), "the host nginx: this is not nginx")
+  M.is_running()
+  options = options or {}
+  return M.on_pump(pump_module.of(options), options)
 end
 
 return M

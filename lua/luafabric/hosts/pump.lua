@@ -3,7 +3,6 @@
 --- the looking. A loop has an inbox, which `turn` fills.
 
 local core = require "luafabric.core"
-local curl = require "luafabric.curl"
 
 local M = {}
 
@@ -20,15 +19,22 @@ Pump.__index = Pump
 -- By settings. Only of this process: a master loads modules before it forks its workers.
 local pumps, pumps_of = {}, nil
 
+local function curl_transport(options)
+  return require("luafabric.curl").transport { ca_file = options.ca_file, proxy = options.proxy }
+end
+
 --- The pump of this process for these settings.
 ---@param options luafabric.HostOptions
+---@param kind string|nil  of the transport, where it is not libcurl's
+---@param new_transport (fun(options: luafabric.HostOptions): table)|nil
 ---@return luafabric.Pump
-function M.of(options)
+function M.of(options, kind, new_transport)
   if pumps_of ~= core.pid() then pumps, pumps_of = {}, core.pid() end
-  local key = (options.ca_file or "") .. "\n" .. (options.proxy or "none given")
+  local key = ("%s\n%s\n%s"):format(kind or "libcurl", options.ca_file or "",
+    options.proxy or "none given")
   if not pumps[key] then
     pumps[key] = setmetatable({
-      transport = curl.transport { ca_file = options.ca_file, proxy = options.proxy },
+      transport = (new_transport or curl_transport)(options),
       -- A loop that its program dropped leaves no inbox: its answers go nowhere.
       owners = setmetatable({}, { __mode = "v" }),
       in_flight = 0, watched = {},

@@ -1,7 +1,7 @@
 -- Lua in an nginx worker. /content runs the scenario in the handler of the request, /timer in a
--- timer of the worker, /two in both at once; /long waits for a run that does not end. /strands
--- waits with nginx's own means where luafabric waits, too; /leave has a loop that ends by itself
--- when the worker is to exit.
+-- timer of the worker, /two in both at once, /resty over lua-resty-http, or what stands in for it;
+-- /long waits for a run that does not end. /strands waits with nginx's own means where luafabric
+-- waits, too; /leave has a loop that ends by itself when the worker is to exit.
 
 local ngx = rawget(_G, "ngx")
 local settings = require "spec.hosts.programs.settings"
@@ -90,6 +90,17 @@ local function leave()
   return tostring(result)
 end
 
+--- Over lua-resty-http, if it is there.
+local function resty(stand_in)
+  if stand_in then package.loaded["resty.http"] = require "spec.hosts.programs.resty_http" end
+  local ok, message = pcall(function()
+    return require("spec.hosts.scenario").run { endpoint = settings.endpoint,
+      faults = settings.faults, host = "nginx", named = "nginx_resty",
+      store = settings.store .. "resty" }
+  end)
+  return ok and message or tostring(message)
+end
+
 local answers = {
   ["/content"] = function() return run("content", settings.faults) end,
   ["/timer"] = function()
@@ -100,6 +111,8 @@ local answers = {
     local own = run "two_content"
     return own .. "\n" .. other()
   end,
+  ["/resty"] = function() return resty(false) end,
+  ["/resty/stand_in"] = function() return resty(true) end,
   ["/strands"] = function()
     return beside_others(sleep_until) .. "\n" .. beside_others(forbid_and_sleep_until)
   end,
