@@ -143,9 +143,10 @@ local function axis(scale)
   local ticks, at = {}, math.ceil(scale.from / size) * size
   while at <= scale.to and #ticks <= 2 * MOST_TICKS do
     local left = percent(scale, at)
+    local class = left > 92 and ' class="edge"' or left > 75 and ' class="late"' or ""
     ticks[#ticks + 1] = ('<line x1="%s%%" x2="%s%%" y1="18" y2="100%%"/>'
       .. '<text%s x="%s%%" y="12">%s</text>'):format(number(left), number(left),
-      left > 92 and ' class="edge"' or "", number(left), tick_label(at, size, span))
+      class, number(left), tick_label(at, size, span))
     at = at + size
   end
   return '<svg class="axis" aria-hidden="true">' .. table.concat(ticks) .. "</svg>"

@@ -138,10 +138,15 @@ local function duration(step, now)
   return step.phase == "running" and words.ticking(words.begun_at(step), now) or "–"
 end
 
+-- On a narrow screen a cell that says nothing is left out.
+local function cell(class, said)
+  return ('<td class="%s%s">%s</td>'):format(class, said == "–" and " none" or "", said)
+end
+
 local function row(id, name, step, now, most_value)
-  return ('<tr%s><th scope="row" class="one">%s</th><td class="two">%s</td>'
-    .. '<td class="three">%s</td><td class="four">%s</td><td>%s</td></tr>'):format(id, name,
-    M.said(step), attempts_text(step), duration(step, now), details(step, now, most_value))
+  return ('<tr%s><th scope="row" class="one">%s</th>%s%s%s<td>%s</td></tr>'):format(id, name,
+    cell("two", M.said(step)), cell("three", attempts_text(step)),
+    cell("four", duration(step, now)), details(step, now, most_value))
 end
 
 local function columns(first)

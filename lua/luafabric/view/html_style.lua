@@ -116,11 +116,13 @@ h1{font-size:22px}
 .gantt{--who:0px}
 .track{width:100%}
 .axis text:nth-of-type(even){display:none}
+.axis .late{text-anchor:end}
 .one{width:auto}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 tr{display:block;border-top:1px solid var(--rule);padding:8px 0}
 th[scope=row],td{display:block;border:0;padding:1px 0}
 td.two,td.three,td.four{display:inline-block;width:auto;margin-right:14px}
+td.none{display:none}
 tr.more{border:0;padding:0}
 td.wide{padding-left:10px}
 }

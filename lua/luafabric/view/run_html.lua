@@ -56,6 +56,7 @@ end
 ---@field is_local boolean|nil     its runs ended with the emulator: there is nothing to look at
 ---@field error string|nil         what went wrong beside the steps, or before there were any
 ---@field standing string|nil      what it is instead of running: "queued", "refused", "orphaned"
+---@field counts string|nil        how far it is; default: the counts of its steps
 ---@field facts { [1]: string, [2]: string }[]|nil  more of its head: a word, and HTML
 ---@field in_hand boolean|nil      somebody runs it: nothing needs to be done
 ---@field actions string|nil       HTML below what to do next
@@ -73,7 +74,8 @@ function M.header(state, options)
   local cancelled = state.cancelled
   local out = { ("<header><h1>%s %s</h1>"):format(html(state.workflow or "workflow"),
     outcome_badge(state, options.standing)) }
-  out[#out + 1] = ('<p class="counts">%s</p>'):format(html(summary.counts(state)))
+  out[#out + 1] = ('<p class="counts">%s</p>'):format(html(options.counts
+    or summary.counts(state)))
   local facts = {
     { "Run", ("<code>%s</code>"):format(html(state.run_id or "?")) },
     { "File", state.file and html(state.file) },

@@ -1,0 +1,90 @@
+--- What somebody can do to a run on the page, as HTML: cancel it, and repair it. Each is opened
+--- first, and pressed then, so that nothing happens by a slip of the hand. Pure.
+
+local escape = require "luafabric.view.escape"
+local rows = require "luafabric.view.rows"
+local selection = require "luafabric.view.selection"
+
+local M = {}
+
+local html = escape.html
+
+local MOST_CHOICES = 50 -- steps and items; of more the whole run is repaired, or by the command
+
+local function button(action, text)
+  return ('<button type="button" data-action="%s">%s</button>'):format(action, text)
+end
+
+local function folded(title, inside)
+  return ('<details class="action"><summary>%s</summary>%s</details>'):format(title, inside)
+end
+
+-- ---- cancel ----
+
+local function cancel(state, word)
+  if word == "ended" then return "" end
+  if word == "queued" then
+    return folded("Cancel…", "<p>It has not begun: nothing is sent to Fabric.</p><p>"
+      .. button("cancel", "Cancel this run") .. "</p>")
+  end
+  local cancelled = state.cancelled
+  if cancelled and cancelled.now then return "" end
+  local now = button("cancel-now", "Cancel at once, without the steps at the end")
+  if cancelled then return folded("Cancel at once…", "<p>" .. now .. "</p>") end
+  return folded("Cancel…", "<p>What runs in Fabric is cancelled; the steps at the end still run."
+    .. "</p><p>" .. button("cancel", "Cancel this run") .. " " .. now .. "</p>")
+end
+
+-- ---- repair ----
+
+--- What of a run can be named for a repair: failed items, and failed steps that have none.
+local function choices_of(state)
+  local list = {}
+  local function add(step)
+    if rows.is_bad(step) and not step.is_finally then list[#list + 1] = step.path end
+  end
+  for _, step in ipairs(selection.steps(state)) do
+    local has_failed_items = (step.failed or 0) > 0
+    if not has_failed_items then add(step) end
+    for _, item in ipairs(has_failed_items and step.items or {}) do
+      if not step.is_finally then add(item) end
+    end
+  end
+  return list
+end
+
+local function choices(state)
+  local list = choices_of(state)
+  -- Of one there is nothing to choose.
+  if #list < 2 or #list > MOST_CHOICES then return "" end
+  local parts = {}
+  for index, path in ipairs(list) do
+    parts[index] = ('<label><input type="checkbox" name="only" value="%s"> %s</label>'):format(
+      html(path), html(path))
+  end
+  return "<fieldset><legend>Only some of what failed; none chosen: all of it</legend>"
+    .. table.concat(parts) .. "</fieldset>"
+end
+
+local function repair(state, word, can_repair)
+  if word ~= "ended" or state.outcome == "succeeded" or not state.started_at then return "" end
+  if not can_repair then
+    return '<p class="note">It cannot be repaired here: the service has no workflow of this name '
+      .. "any more.</p>"
+  end
+  return folded("Repair…", "<p>A new run keeps what succeeded, and runs the rest again.</p>"
+    .. choices(state) .. "<p>" .. button("repair", "Start the repair") .. "</p>")
+end
+
+--- The actions that a run allows; empty for one that succeeded.
+---@param state luafabric.WorkflowRun
+---@param word "queued"|"running"|"detached"|"ended"
+---@param can_repair boolean
+---@return string html
+function M.html(state, word, can_repair)
+  local inside = cancel(state, word) .. repair(state, word, can_repair)
+  if inside == "" then return "" end
+  return '<section class="actions" aria-label="What you can do">' .. inside .. "</section>"
+end
+
+return M
