@@ -137,7 +137,7 @@ describe("the page's files", function()
     assert.are.equal(selects, labelled)
     assert.is_truthy(document:find('<html lang="en">', 1, true))
     local _, live = document:gsub('role="%l+"', "")
-    assert.are.equal(3, live)
+    assert.are.equal(4, live)
   end)
 end)
 

@@ -227,7 +227,7 @@ function M.svg(steps, ids, now)
   -- A middle of several is no whole number.
   local width = math.ceil(right + MARGIN + 2 * STACK)
   local height = math.ceil(bottom + MARGIN + 2 * STACK + 8)
-  return ('<svg class="graph" role="img" aria-labelledby="graph-title graph-desc" width="%d" '
+  return ('<svg class="graph" role="group" aria-labelledby="graph-title graph-desc" width="%d" '
     .. 'height="%d" viewBox="0 0 %d %d"><title id="graph-title">Steps and their order</title>'
     .. '<desc id="graph-desc">%s</desc>%s</svg>'):format(width, height, width, height,
     escape.html(describe(steps)), table.concat(parts))

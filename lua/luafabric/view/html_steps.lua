@@ -53,7 +53,7 @@ end
 
 -- ---- a row ----
 
-local function exit_value(step, most)
+local function exit_value(id, step, most)
   local value = step.exit_value
   if value == nil or value == "" then return nil end
   value = tostring(value)
@@ -62,8 +62,8 @@ local function exit_value(step, most)
   end
   local cut = #value > most and ('<p class="note">The first %d of %d bytes.</p>'):format(most,
     #value) or ""
-  return ("<details><summary>exit value, %d bytes</summary>%s<pre>%s</pre></details>"):format(
-    #value, cut, html(text.head(value, most)))
+  return ('<details id="%s-exit"><summary>exit value, %d bytes</summary>%s<pre>%s</pre></details>')
+    :format(id, #value, cut, html(text.head(value, most)))
 end
 
 local function attempts_text(step)
@@ -76,7 +76,7 @@ local function attempts_text(step)
 end
 
 -- How the attempts before the last one ended.
-local function earlier_attempts(step)
+local function earlier_attempts(id, step)
   if #step.attempts < 2 then return nil end
   local parts = {}
   for index = math.max(1, #step.attempts - 10), #step.attempts - 1 do
@@ -86,7 +86,8 @@ local function earlier_attempts(step)
       html(words.outcome(attempt.outcome)),
       reason and ": " .. html(text.head(reason, MOST_REASON)) or "")
   end
-  return "<details><summary>earlier attempts</summary><ul>" .. table.concat(parts)
+  return ('<details id="%s-earlier"><summary>earlier attempts</summary><ul>'):format(id)
+    .. table.concat(parts)
     .. "</ul></details>"
 end
 
@@ -100,20 +101,20 @@ local function progress(step, now)
   return #parts > 0 and table.concat(parts, " · ") or nil
 end
 
-local function details(step, now, most_value)
+local function details(id, step, now, most_value)
   local parts = {}
   local function add(what) if what then parts[#parts + 1] = "<p>" .. what .. "</p>" end end
   add(progress(step, now))
   add(M.reason(step))
   if step.kept then add(html(words.kept(step))) end
   if step.branch then add("branch <code>" .. html(step.branch) .. "</code>") end
-  local value = exit_value(step, most_value)
+  local value = exit_value(id, step, most_value)
   if value and value:find("^<details") then
     parts[#parts + 1] = value
   else
     add(value)
   end
-  parts[#parts + 1] = earlier_attempts(step)
+  parts[#parts + 1] = earlier_attempts(id, step)
   if step.job_id then add("job <code>" .. html(step.job_id) .. "</code>") end
   add(M.links(step))
   return table.concat(parts)
@@ -144,9 +145,9 @@ local function cell(class, said)
 end
 
 local function row(id, name, step, now, most_value)
-  return ('<tr%s><th scope="row" class="one">%s</th>%s%s%s<td>%s</td></tr>'):format(id, name,
+  return ('<tr id="%s"><th scope="row" class="one">%s</th>%s%s%s<td>%s</td></tr>'):format(id, name,
     cell("two", M.said(step)), cell("three", attempts_text(step)),
-    cell("four", duration(step, now)), details(step, now, most_value))
+    cell("four", duration(step, now)), details(id, step, now, most_value))
 end
 
 local function columns(first)
@@ -156,21 +157,23 @@ local function columns(first)
 end
 
 -- `budget` is shared by all that have items.
-local function items_row(step, budget, now)
+local function items_row(step, ids, budget, now)
   if not step.items or #step.items == 0 then return nil end
   local chosen = selection.of(step, budget.failed, math.min(MOST_OTHERS, budget.others))
   budget.failed = budget.failed - math.min(budget.failed, step.failed or 0)
   budget.others = budget.others - math.min(budget.others, MOST_OTHERS, #step.items)
   local list = {}
   for index, item in ipairs(chosen.items) do
-    list[index] = row("", html(item.label or item.path), item, now, MOST_ITEM_VALUE)
+    list[index] = row(ids[item.path], html(item.label or item.path), item, now,
+      MOST_ITEM_VALUE)
   end
   local note = selection.note(chosen)
   local open = (step.failed or 0) > 0 and #list <= 60 and " open" or ""
-  return ('<tr class="more"><td class="wide" colspan="5"><details%s><summary>%s of %s</summary>'
-    .. '<table><caption>Failed items first.</caption>%s<tbody>%s</tbody></table>%s</details></td>'
-    .. '</tr>'):format(open, words.count(#step.items, "item"), html(step.path), columns("Item"),
-    table.concat(list, "\n"), note and '<p class="note">' .. note .. "</p>" or "")
+  return ('<tr class="more" id="%s-items"><td class="wide" colspan="5"><details%s>'
+    .. '<summary>%s of %s</summary><table><caption>Failed items first.</caption>%s<tbody>%s</tbody>'
+    .. '</table>%s</details></td></tr>'):format(ids[step.path], open,
+    words.count(#step.items, "item"), html(step.path), columns("Item"), table.concat(list, "\n"),
+    note and '<p class="note">' .. note .. "</p>" or "")
 end
 
 --- The table.
@@ -185,13 +188,12 @@ function M.table(state, ids, now)
   local list, budget = {}, { failed = MOST_FAILED, others = MOST_FAILED }
   for index = 1, math.min(#steps, MOST_STEPS) do
     local step = steps[index]
-    list[#list + 1] = row((' id="%s"'):format(ids[step.path]), step_name(step), step, now,
-      MOST_VALUE)
-    list[#list + 1] = items_row(step, budget, now)
+    list[#list + 1] = row(ids[step.path], step_name(step), step, now, MOST_VALUE)
+    list[#list + 1] = items_row(step, ids, budget, now)
   end
   local note = left_out > 0 and ('<p class="note">Not shown: %d more steps; failed ones come first.'
     .. '</p>'):format(left_out) or ""
-  return "<section><h2>Steps</h2><table>" .. columns("Step") .. "<tbody>"
+  return '<section id="steps"><h2>Steps</h2><table>' .. columns("Step") .. "<tbody>"
     .. table.concat(list, "\n") .. "</tbody></table>" .. note .. "</section>"
 end
 

@@ -103,7 +103,7 @@ th .name{font-weight:600}
 .one{width:24%}.two{width:13%}.three{width:10%}.four{width:11%}
 td p,th p{margin:0 0 3px}
 tr:target{background:var(--card)}
-details>summary{cursor:pointer;color:var(--link)}
+details>summary{cursor:pointer;color:var(--link);padding:1px 0}
 details table{font-size:14px;margin:4px 0 10px}
 td.wide{border-top:0;padding:0 0 8px 18px}
 footer{margin-top:36px;color:var(--soft);font-size:13px}

@@ -130,8 +130,8 @@ local function failures_box(state, ids, problem)
   if left_out > 0 then
     list[#list + 1] = ("<li>… and %d more, in the table below</li>"):format(left_out)
   end
-  return '<section class="box"><h2>What went wrong</h2><ul>' .. table.concat(list, "\n")
-    .. "</ul></section>"
+  return '<section class="box" id="went-wrong"><h2>What went wrong</h2><ul>'
+    .. table.concat(list, "\n") .. "</ul></section>"
 end
 
 local function next_box(state, options)
@@ -142,8 +142,8 @@ local function next_box(state, options)
     list[#list + 1] = ("<li>%s%s</li>"):format(html(entry.text), command)
   end
   if #list == 0 then return "" end
-  return '<section class="box next"><h2>What to do next</h2><ul>' .. table.concat(list, "\n")
-    .. "</ul></section>"
+  return '<section class="box next" id="next"><h2>What to do next</h2><ul>'
+    .. table.concat(list, "\n") .. "</ul></section>"
 end
 
 local function warnings_box(state)
@@ -158,7 +158,8 @@ local function warnings_box(state)
       html(text.head(tostring(warning.message), MOST_REASON)))
   end
   if #list == 0 then return "" end
-  return "<section><h2>Warnings</h2><ul>" .. table.concat(list, "\n") .. "</ul></section>"
+  return '<section id="warnings"><h2>Warnings</h2><ul>' .. table.concat(list, "\n")
+    .. "</ul></section>"
 end
 
 -- ---- the drawings ----
@@ -167,22 +168,28 @@ local function picture(state, ids, now)
   local steps = selection.steps(state)
   if #steps == 0 then return "" end
   if #steps > graph.MOST then
-    return ('<section><h2>Order</h2><p class="note">No picture: %d steps are too many for one.</p>'
-      .. "</section>"):format(#steps)
+    return ('<section id="order"><h2>Order</h2><p class="note">No picture: %d steps are too many '
+      .. "for one.</p></section>"):format(#steps)
   end
-  return '<section><h2>Order</h2><div class="scroll" tabindex="0" role="region" '
+  return '<section id="order"><h2>Order</h2><div class="scroll" tabindex="0" role="region" '
     .. 'aria-label="Picture of the steps">' .. graph.svg(steps, ids, now) .. "</div></section>"
 end
 
 local function timeline(state, ids, now)
-  return '<section><h2>Time <span class="soft note">UTC, from '
+  return '<section id="time"><h2>Time <span class="soft note">UTC, from '
     .. time_element(state.started_at) .. "</span></h2>" .. gantt.html(state, ids, now)
     .. "</section>"
 end
 
+--- Ids of the rows of the table. They stay the same while a run goes on and its items become known.
 local function ids_of(state)
   local ids = {}
-  for index, path in ipairs(state.order) do ids[path] = "step-" .. index end
+  for index, step in ipairs(selection.steps(state)) do
+    ids[step.path] = "step-" .. index
+    for number, item in ipairs(step.items or {}) do
+      ids[item.path] = ("step-%d-%d"):format(index, number)
+    end
+  end
   return ids
 end
 

@@ -15,8 +15,9 @@ local function button(action, text)
   return ('<button type="button" data-action="%s">%s</button>'):format(action, text)
 end
 
-local function folded(title, inside)
-  return ('<details class="action"><summary>%s</summary>%s</details>'):format(title, inside)
+local function folded(id, title, inside)
+  return ('<details class="action" id="%s"><summary>%s</summary>%s</details>'):format(id, title,
+    inside)
 end
 
 -- ---- cancel ----
@@ -24,15 +25,15 @@ end
 local function cancel(state, word)
   if word == "ended" then return "" end
   if word == "queued" then
-    return folded("Cancel…", "<p>It has not begun: nothing is sent to Fabric.</p><p>"
+    return folded("to-cancel", "Cancel…", "<p>It has not begun: nothing is sent to Fabric.</p><p>"
       .. button("cancel", "Cancel this run") .. "</p>")
   end
   local cancelled = state.cancelled
   if cancelled and cancelled.now then return "" end
   local now = button("cancel-now", "Cancel at once, without the steps at the end")
-  if cancelled then return folded("Cancel at once…", "<p>" .. now .. "</p>") end
-  return folded("Cancel…", "<p>What runs in Fabric is cancelled; the steps at the end still run."
-    .. "</p><p>" .. button("cancel", "Cancel this run") .. " " .. now .. "</p>")
+  if cancelled then return folded("to-cancel", "Cancel at once…", "<p>" .. now .. "</p>") end
+  return folded("to-cancel", "Cancel…", "<p>What runs in Fabric is cancelled; the steps at the end "
+    .. "still run.</p><p>" .. button("cancel", "Cancel this run") .. " " .. now .. "</p>")
 end
 
 -- ---- repair ----
@@ -72,8 +73,8 @@ local function repair(state, word, can_repair)
     return '<p class="note">It cannot be repaired here: the service has no workflow of this name '
       .. "any more.</p>"
   end
-  return folded("Repair…", "<p>A new run keeps what succeeded, and runs the rest again.</p>"
-    .. choices(state) .. "<p>" .. button("repair", "Start the repair") .. "</p>")
+  return folded("to-repair", "Repair…", "<p>A new run keeps what succeeded, and runs the rest "
+    .. "again.</p>" .. choices(state) .. "<p>" .. button("repair", "Start the repair") .. "</p>")
 end
 
 --- The actions that a run allows; empty for one that succeeded.
@@ -84,7 +85,8 @@ end
 function M.html(state, word, can_repair)
   local inside = cancel(state, word) .. repair(state, word, can_repair)
   if inside == "" then return "" end
-  return '<section class="actions" aria-label="What you can do">' .. inside .. "</section>"
+  return '<section class="actions" id="actions" aria-label="What you can do">' .. inside
+    .. "</section>"
 end
 
 return M

@@ -23,7 +23,7 @@ local document = [[
 <body>
 <a class="skip" href="#content">Skip to the content</a>
 <nav class="top" aria-label="Page">
-<a class="home" href="?">luafabric</a>
+<span class="home">luafabric</span> <a href="?">Runs</a>
 <button type="button" id="forget" hidden>Forget the token</button>
 </nav>
 <p class="notice bad" id="trouble" role="alert" hidden></p>
@@ -65,6 +65,7 @@ only.</p>
 <a id="older" hidden>Older runs</a></nav>
 </section>
 
+<p class="notice bad" id="refusal" role="alert" hidden></p>
 <section id="run" hidden></section>
 </main>
 <footer>luafabric VERSION</footer>

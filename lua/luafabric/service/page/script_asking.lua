@@ -41,7 +41,7 @@ class Trouble extends Error {
   }
 }
 
-const AWAY = `The service at ${location.host} does not answer; the page tries again.`;
+const AWAY = `The service at ${location.host} does not answer.`;
 
 async function problemOf(response) {
   const problem = await response.json().catch(() => null);
@@ -123,7 +123,8 @@ function tell(trouble) {
     askForToken(trouble);
     return false;
   }
-  say("trouble", trouble.message);
-  return trouble.status === 0 || trouble.status === 429 || trouble.status >= 500;
+  const mayPass = trouble.status === 0 || trouble.status === 429 || trouble.status >= 500;
+  say("trouble", trouble.message + (mayPass ? " The page tries again." : ""));
+  return mayPass;
 }
 ]]

@@ -133,16 +133,18 @@ const acts = {
   },
 };
 
+// What was pressed and not done; it stands there until something is pressed again.
+function tellOfRefusal(trouble) {
+  if (!(trouble instanceof Trouble) || [401, 403].includes(trouble.status)) return tell(trouble);
+  say("refusal", trouble.message);
+  element("refusal").scrollIntoView({ block: "nearest" });
+}
+
 async function act(button) {
   isActing = true;
   button.disabled = true;
-  try {
-    await acts[button.dataset.action](button);
-    say("trouble");
-  } catch (trouble) {
-    tell(trouble);
-    element("trouble").scrollIntoView({ block: "nearest" });
-  }
+  say("refusal");
+  await acts[button.dataset.action](button).catch(tellOfRefusal);
   isActing = false;
   button.disabled = false;
   await draw().catch(tell);

@@ -8,16 +8,15 @@ main:focus{outline:none}
 .skip{position:absolute;left:-9999px}
 .skip:focus{left:14px;top:6px;background:var(--back);padding:4px 8px}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);margin:0}
-.top{display:flex;justify-content:space-between;align-items:center;min-height:52px;
+.top{display:flex;gap:20px;align-items:center;min-height:52px;
 border-bottom:1px solid var(--rule);margin-bottom:24px}
-.home{font-weight:700;color:var(--ink);text-decoration:none}
-.home:hover{text-decoration:underline}
+.home{font-weight:700}
 button,select,input{font:inherit;color:var(--ink);background:var(--back);
 border:1px solid var(--soft);border-radius:6px;padding:5px 12px;max-width:100%}
 button{cursor:pointer;background:var(--card)}
 button:hover:enabled{border-color:var(--link);color:var(--link)}
 button:disabled{opacity:.6;cursor:progress}
-.top button{font-size:13px;padding:3px 10px}
+.top button{margin-left:auto;font-size:13px;padding:3px 10px}
 .notice{border:1px solid var(--rule);border-left:4px solid var(--careful);border-radius:6px;
 background:var(--careful-back);padding:8px 14px;margin:0 0 16px;overflow-wrap:anywhere}
 .notice.bad{border-left-color:var(--bad);background:var(--bad-back)}
