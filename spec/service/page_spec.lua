@@ -160,6 +160,7 @@ describe("a run on the page", function()
   it("can be cancelled while it goes on, with its last steps or without", function()
     local told = running()
     assert.are.same({ "cancel", "cancel-now" }, actions_of(drawing { state = told.state }))
+    has(drawing { state = told.state, order = { cancel = "cancel" } }, "Cancel at once…")
     told:tell("cancel_requested", nil, { by = "ops" })
     assert.are.same({ "cancel-now" }, actions_of(drawing { state = told.state }))
     told:tell("cancel_requested", nil, { by = "ops", now = true })
@@ -223,6 +224,10 @@ describe("a run on the page that has not begun", function()
     assert.matches('^<article data%-state="queued" data%-last%-event="0"', html)
     assert.are.same({ "cancel" }, actions_of(html))
     has_not(html, "Steps")
+    local repair = { workflow = "nightly.lua", state = "queued", kind = "repair",
+      options = { title = "nightly", parent = "ab12" } }
+    has(drawing { order = repair }, "Repairs ab12")
+    has(drawing { order = repair }, "nightly ● queued")
   end)
 
   it("says why it could not begin yet", function()

@@ -90,7 +90,8 @@ end
 local function ordered_state(known)
   local state, order, row = history.new(), known.order or {}, known.row or {}
   state.run_id, state.inputs = known.run_id, inputs_of(order)
-  state.workflow, state.file = order.workflow or row.workflow, row.file
+  state.workflow = row.workflow or (order.options or {}).title or order.workflow
+  state.file = row.file
   state.outcome = row.outcome or outcome_of_order[order.state]
   return state
 end
@@ -125,11 +126,12 @@ end
 
 local function facts_of(known)
   local order, row = known.order or {}, known.row or {}
+  local parent = row.parent or (order.options or {}).parent
   return {
     { "Asked by", order.by and html(order.by) },
     { "Asked", order.at and html(words.time(order.at)) },
     { "Run by", run_by(known.row) },
-    { "Repairs", row.parent and run_link(row.parent) },
+    { "Repairs", parent and run_link(parent) },
     { "Key", row.key and html(row.key) },
   }
 end
@@ -169,7 +171,8 @@ function M.view(known)
     error = known.order and known.order.problem, standing = word == "queued" and word or nil,
     counts = word == "queued" and "It waits until a worker of the service takes it up." or nil,
     in_hand = not state.outcome and not state.detached and not is_left(known, state),
-    actions = actions.html(state, word, known.can_repair ~= false),
+    actions = actions.html(state, word, { can_repair = known.can_repair ~= false,
+      cancel = known.order and known.order.cancel }),
   }
   local parts = { run_html.header(state, options), run_html.advice(state, options) }
   if is_begun(known) then parts[3] = run_html.steps(state, options) end

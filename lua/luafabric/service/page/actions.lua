@@ -22,16 +22,26 @@ end
 
 -- ---- cancel ----
 
-local function cancel(state, word)
+--- How it was asked to end, also before that is an event.
+local function cancelled_of(state, asked)
+  local cancelled = state.cancelled or asked and { now = asked == "cancel_now" }
+  if not cancelled then return nil end
+  return { now = cancelled.now or asked == "cancel_now" }
+end
+
+local function cancel(state, word, asked)
   if word == "ended" then return "" end
   if word == "queued" then
     return folded("to-cancel", "Cancel…", "<p>It has not begun: nothing is sent to Fabric.</p><p>"
       .. button("cancel", "Cancel this run") .. "</p>")
   end
-  local cancelled = state.cancelled
-  if cancelled and cancelled.now then return "" end
+  local cancelled = cancelled_of(state, asked)
+  if cancelled and cancelled.now then return '<p class="note">It is being cancelled.</p>' end
   local now = button("cancel-now", "Cancel at once, without the steps at the end")
-  if cancelled then return folded("to-cancel", "Cancel at once…", "<p>" .. now .. "</p>") end
+  if cancelled then
+    return folded("to-cancel", "Cancel at once…", "<p>It is being cancelled; the steps at the end "
+      .. "still run.</p><p>" .. now .. "</p>")
+  end
   return folded("to-cancel", "Cancel…", "<p>What runs in Fabric is cancelled; the steps at the end "
     .. "still run.</p><p>" .. button("cancel", "Cancel this run") .. " " .. now .. "</p>")
 end
@@ -80,10 +90,11 @@ end
 --- The actions that a run allows; empty for one that succeeded.
 ---@param state luafabric.WorkflowRun
 ---@param word "queued"|"running"|"detached"|"ended"
----@param can_repair boolean
+---@param given { can_repair: boolean, cancel: "cancel"|"cancel_now"|nil }  cancel: what was asked
+---  for already
 ---@return string html
-function M.html(state, word, can_repair)
-  local inside = cancel(state, word) .. repair(state, word, can_repair)
+function M.html(state, word, given)
+  local inside = cancel(state, word, given.cancel) .. repair(state, word, given.can_repair)
   if inside == "" then return "" end
   return '<section class="actions" id="actions" aria-label="What you can do">' .. inside
     .. "</section>"

@@ -101,7 +101,15 @@ function askForDrawing(path) {
 
 // ---- waiting ----
 
+const SHARE = 10; // what takes long for the service is asked for less often
+
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+async function secondsOf(work) {
+  const begin = performance.now();
+  await work();
+  return (performance.now() - begin) / 1000;
+}
 
 // Nobody looks at a tab in the background: nothing is asked for it.
 function whenSeen() {

@@ -157,9 +157,9 @@ async function showList() {
   for (;;) {
     await whenSeen();
     try {
-      await loadRuns();
+      const took = await secondsOf(loadRuns);
       say("trouble");
-      seconds = LIST_PAUSE;
+      seconds = Math.max(LIST_PAUSE, took * SHARE);
     } catch (trouble) {
       if (!tell(trouble)) return;
       seconds = Math.min(30, seconds * 1.5);

@@ -8,7 +8,6 @@ const runPath = runId && "runs/" + encodeURIComponent(runId);
 
 const LEAST_PAUSE = 0.7; // seconds between two drawings
 const MOST_PAUSE = 5; // without news the times go on
-const SHARE = 10; // a drawing that takes long for the service is asked for less often
 
 const drawn = { state: null, lastEvent: 0 };
 let isActing = false; // what is pressed stays in its place until it is answered
@@ -25,12 +24,9 @@ function putDrawing(drawing) {
   drawn.lastEvent = Number(drawing.dataset.lastEvent);
 }
 
-// Returns how many seconds the service took.
 async function draw() {
-  const begin = performance.now();
   const drawing = await askForDrawing(runPath + "/view");
   if (!isActing) putDrawing(drawing);
-  return (performance.now() - begin) / 1000;
 }
 
 // Waits for news, but not for ever.
@@ -47,7 +43,7 @@ async function keepDrawing() {
     await newsWithin(MOST_PAUSE);
     await whenSeen();
     try {
-      const took = await draw();
+      const took = await secondsOf(draw);
       say("trouble");
       seconds = 1;
       await pause(Math.max(LEAST_PAUSE, took * SHARE));
