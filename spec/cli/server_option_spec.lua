@@ -219,6 +219,22 @@ describe("luafabric --server", function()
       .. "aaaaaa %-%-server https://runs%.example/fabric\n$", err)
   end)
 
+  it("ends where nobody runs the run any more", function()
+    local run = world:put(story.new({ "a" }, { run_id = "aaaaaa" }).events)
+    local streams = 0
+    local code, out, err = remote({ before = function(request)
+      if request.headers.Accept ~= "text/event-stream" then return nil end
+      streams = streams + 1
+      if streams == 2 then
+        run:append { { type = "detached", at = 1 } }
+        run:close()
+      end
+    end }, "events", "aaa", "--follow", "--server", URL)
+    assert.same({ 7, 2 }, { code, select(2, out:gsub("\n", "")) }, err)
+    assert.equal("nobody runs nightly aaaaaa: it was detached. No more events come until somebody "
+      .. "goes on with it: luafabric run --resume aaaaaa, on the service's machine\n", err)
+  end)
+
   it("asks again where a worker of the service has just gone", function()
     world:put_whole()
     local tries = 0

@@ -70,7 +70,7 @@ function routes.cancel(self, id, _, request)
   local row = assert(self.world.store:find(id))
   local asked, err = self.world.store:request(row.run_id,
     json.decode(request.body).now and "cancel_now" or "cancel")
-  if not asked then return problem(409, err.message) end
+  if not asked then return problem(409, err.message, { type = "urn:problem:run-ended" }) end
   return { status = 202, body = "{}" }
 end
 

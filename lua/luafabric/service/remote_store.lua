@@ -7,12 +7,14 @@ local remote_call = require "luafabric.service.remote_call"
 local remote_stream = require "luafabric.service.remote_stream"
 local response = require "luafabric.api.response"
 local standing = require "luafabric.store.standing"
+local tasks = require "luafabric.tasks"
 
 local M = {}
 
 local MOST_A_PAGE = 100
 local KEY_BYTES = 16
 local LEAST_ID = 6 -- characters of a shortened id
+local LOOK = 15 -- seconds between two looks whether somebody still runs what is followed
 
 ---@class luafabric.RemoteStore
 ---@field path string     the service's URL, as messages name it
@@ -207,30 +209,41 @@ function Remote:events(run_id, from_seq)
   return events
 end
 
+local function hear(self, followed, from_seq)
+  local row, news = followed.row, self.call.news
+  local ended, err = remote_stream.follow(self.call, { run_id = row.run_id, from = from_seq,
+    on_trouble = self.tell, on_event = function(event)
+      followed.events[#followed.events + 1] = event
+      news:signal()
+    end })
+  followed.err, followed.is_over = err, true
+  if ended then row.state, row.outcome = "ended", text_of(ended.outcome) end
+  news:signal()
+end
+
+--- A stream does not tell that nobody runs its run any more.
+local function watch_owner(self, followed)
+  local row = followed.row
+  repeat
+    tasks.sleep(LOOK)
+    local now = find(self, row.run_id)
+    if now and standing.is_left(now) then
+      row.state, row.orphaned, row.owner = now.state, now.orphaned, now.owner
+      self.call.news:signal()
+    end
+  until standing.is_left(row) or followed.is_over
+end
+
 --- The events of this run are wanted as they come: `events` and `find` tell what the service has
 --- told meanwhile. A run that ended, or that nobody runs, needs no following.
 ---@param row luafabric.RunRow
 ---@param from_seq integer
 function Remote:expect(row, from_seq)
   if row.state == "ended" or standing.is_left(row) then return end
-  local followed = { row = row, events = {} }
-  self.followed = followed
-  local call = self.call
-  local loop = call:own_loop()
-  loop:spawn(function()
-    local ended, err = remote_stream.follow(call, { run_id = row.run_id, from = from_seq,
-      on_trouble = self.tell, on_event = function(event)
-        followed.events[#followed.events + 1] = event
-        call.news:signal()
-      end })
-    followed.err = err
-    if ended then
-      row.state, row.outcome = text_of(ended.state) or "ended", text_of(ended.outcome)
-      row.orphaned = row.state ~= "ended"
-    end
-    followed.is_over = true
-    call.news:signal()
-  end)
+  local loop = self.call:own_loop()
+  self.followed = { row = row, events = {} }
+  loop:spawn(hear, self, self.followed, from_seq)
+  loop:spawn(watch_owner, self, self.followed)
 end
 
 --- A pause of a command that looks again and again; Ctrl-C and SIGTERM are its own from now on.
@@ -273,7 +286,8 @@ local function ask(self, run_id, kind)
     { now = kind == "cancel_now" })
   if ok then return true end
   -- As the store says it: there is nothing to be asked any more.
-  if err.problem_status == 409 then err.store_code = "ended" end
+  local what = type(err.problem) == "table" and text_of(err.problem.type) or ""
+  if what:find("run%-ended") then err.store_code = "ended" end
   return nil, err
 end
 
