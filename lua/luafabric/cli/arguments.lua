@@ -192,6 +192,10 @@ function M.parse(arguments)
       return nil, "a token is never an argument, since arguments are visible to others; set the "
         .. "environment variable LUAFABRIC_TOKEN"
     end
+    if word:find("^%-%-server%-token$") or word:find("^%-%-server%-token=") then
+      return nil, "a token is never an argument, since arguments are visible to others; set the "
+        .. "environment variable LUAFABRIC_SERVER_TOKEN, or name another with --server-token-env"
+    end
   end
   local settled = arguments[1] == "notebook" and settle_exit_value(arguments) or arguments
   local ok, options = M.parser():pparse(settled)

@@ -42,6 +42,17 @@ local function print_completion(options, terminal)
   return exit_codes.failed
 end
 
+--- Whether a service is meant; where that cannot be told, the command ends.
+local function settle_server(options, terminal)
+  local server_option = require "luafabric.cli.server_option"
+  if not server_option.commands[options.command] then return true end
+  local ok, err = server_option.settle(options, terminal)
+  if ok then return true end
+  local results = has_run_document[options.command] and require "luafabric.cli.workflow_results"
+  if results then return false, results.failure(terminal, {}, err) end
+  return false, require("luafabric.cli.results").failure(terminal, err)
+end
+
 local function dispatch(options, terminal)
   if options.command == "emulator" then return run_emulator(options, terminal) end
   if options.command == "login" or options.command == "logout" then
@@ -111,6 +122,8 @@ local function run(arguments, terminal)
     return code
   end
   terminal:configure(options)
+  local ok, code = settle_server(options, terminal)
+  if not ok then return code end
   return dispatch(options, terminal)
 end
 

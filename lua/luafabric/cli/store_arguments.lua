@@ -2,6 +2,7 @@
 -- store.
 
 local exit_codes = require "luafabric.cli.exit_codes"
+local server_option = require "luafabric.cli.server_option"
 local store_option = require "luafabric.cli.store_option"
 
 local M = {}
@@ -29,11 +30,13 @@ local function add_runs(parser)
   local runs = parser:command("runs", "List the runs of workflows, the latest first.")
   runs:option("--limit", "So many of them (default 20)."):argname("N")
     :convert(whole_number "--limit"):default("20")
-  runs:option("--state", "Only those that are in this state."):choices
-    { "running", "detached", "ended" }
+  runs:option("--state", "Only those that are in this state; queued is one of a service."):choices
+    { "queued", "running", "detached", "ended" }
   add_output(runs)
   store_option.add(runs)
-  runs:epilog("Exit codes: 0 when they were listed, 2 when the store cannot be read.")
+  server_option.add(runs)
+  runs:epilog("Exit codes: 0 when they were listed, 2 when the store cannot be read or the service "
+    .. "not be\nreached, 5 when the service refuses the token.")
 end
 
 local function add_show(parser)
@@ -44,8 +47,9 @@ local function add_show(parser)
     .. ".xml (JUnit). May be repeated."):argname("FILE"):count("*")
   add_output(show)
   store_option.add(show)
+  server_option.add(show)
   show:epilog("Exit codes: 0 when it was shown, however the run ended; 2 when there is no such "
-    .. "run.")
+    .. "run, or the\nservice cannot be reached; 5 when it refuses the token.")
 end
 
 local function add_events(parser)
@@ -55,8 +59,10 @@ local function add_events(parser)
   events:option("--from", "Begin with this event; the first of a run is 1."):argname("N")
     :convert(whole_number "--from"):default("1")
   store_option.add(events)
-  events:epilog("Exit codes: 0 when all of them were printed, 2 when there is no such run, 7 when "
-    .. "--follow\nstopped since nobody runs it, or Ctrl-C came.")
+  server_option.add(events)
+  events:epilog("Exit codes: 0 when all of them were printed, 2 when there is no such run, or the "
+    .. "service\ncannot be reached, 5 when it refuses the token, 7 when --follow stopped since "
+    .. "nobody runs it,\nor Ctrl-C came.")
 end
 
 local function add_cancel(parser)
@@ -67,6 +73,7 @@ local function add_cancel(parser)
   add_output(cancel)
   cancel:flag("-q --quiet", "No words on standard error while it waits.")
   store_option.add(cancel)
+  server_option.add(cancel)
   cancel:epilog("The exit code is that of the run, so 3 where it was cancelled.\n\n"
     .. exit_codes.help())
 end
@@ -110,6 +117,10 @@ function M.suggestion(arguments, said)
   end
   if command == "resolve" and said:find("missing argument 'step'", 1, true) then
     return "resolve: which step? luafabric show RUN lists those that are unknown"
+  end
+  if command == "resolve" and said:find("%-%-server") then
+    return "resolve: a service does not settle submissions: luafabric resolve on its machine, with "
+      .. "--store"
   end
   if command == "cancel" and said:find("^too many arguments") then
     return "cancel takes the id of a workflow's run; for a single notebook's: luafabric notebook "

@@ -135,7 +135,7 @@ function M.run(options, terminal, pause)
   local stored, err = stored_run.find(options)
   if not stored then return fail(terminal, err) end
   local close
-  if not pause then pause, close = stored_run.new_pause() end
+  if not pause then pause, close = stored:new_pause() end
   local ok, code = pcall(cancel, stored, options, terminal, pause)
   if close then close() end
   stored:close()

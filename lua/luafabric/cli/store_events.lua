@@ -38,6 +38,7 @@ end
 --- events are: none is left out.
 local function follow(stored, options, terminal, pause)
   local number = options.from
+  stored:expect(number)
   while true do
     local row, err = stored:refresh()
     if not row then return results.failure(terminal, {}, err) end
@@ -65,7 +66,7 @@ function M.run(options, terminal, pause)
   local stored, err = stored_run.find(options)
   if not stored then return results.failure(terminal, {}, err) end
   local close
-  if options.follow and not pause then pause, close = stored_run.new_pause() end
+  if options.follow and not pause then pause, close = stored:new_pause() end
   local ok, code = pcall(print_events, stored, options, terminal, pause)
   if close then close() end
   stored:close()

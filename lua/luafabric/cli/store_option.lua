@@ -46,9 +46,10 @@ end
 
 --- The store to look into; none is made. A file that this user may only read is read.
 ---@param options { store: string|nil }  of the command line
----@return luafabric.SqliteStore|nil store
+---@return luafabric.SqliteStore|luafabric.RemoteStore|nil store
 ---@return luafabric.Error|nil err  kind "not_found": there is no such file
 function M.look(options)
+  if options.remote then return require("luafabric.cli.server_option").open(options) end
   local ok, err = check(options)
   if not ok then return nil, err end
   if options.store == MEMORY then

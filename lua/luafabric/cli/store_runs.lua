@@ -59,7 +59,9 @@ end
 
 --- Before the first run there is no file, which is nothing wrong, unless it was named.
 local function no_store(options, terminal, err)
-  if options.store or err.kind ~= "not_found" then return results.failure(terminal, err) end
+  if options.store or options.remote or err.kind ~= "not_found" then
+    return results.failure(terminal, err)
+  end
   if terminal.json then
     return terminal:print("[]") and exit_codes.ok or exit_codes.failed
   end

@@ -15,7 +15,7 @@ local DEFAULT_COLUMNS = 100
 -- ---- in words ----
 
 local function facts_of(row)
-  return { { "run by", stored_run.standing(row) },
+  return { { "problem", row.problem }, { "run by", stored_run.standing(row) },
     { "repairs", row.parent and "run " .. row.parent }, { "key", row.key } }
 end
 

@@ -6,6 +6,7 @@ local errors = require "luafabric.errors"
 local nearest = require "luafabric.nearest"
 local outline = require "luafabric.store.outline"
 local standing = require "luafabric.store.standing"
+local server_option = require "luafabric.cli.server_option"
 local store_option = require "luafabric.cli.store_option"
 local text = require "luafabric.view.text"
 local view = require "luafabric.view.stored_run"
@@ -15,14 +16,14 @@ local M = {}
 local MOST_NAMES = 20
 
 ---@class luafabric.LookedUpRun
----@field store luafabric.SqliteStore
+---@field store luafabric.SqliteStore|luafabric.RemoteStore
 ---@field row luafabric.RunRow
 ---@field short_id string
 local Stored = {}
 Stored.__index = Stored
 
 --- The run of a command line, in its store.
----@param options { run_id: string, store: string|nil }
+---@param options { run_id: string, store: string|nil, remote: table|nil }
 ---@return luafabric.LookedUpRun|nil stored  close it
 ---@return luafabric.Error|nil err
 function M.find(options)
@@ -64,8 +65,9 @@ end
 
 --- What a command needs to look into the same store.
 ---@param options { store: string|nil }  of the command line
----@return string  "", or " --store PATH"
+---@return string  "", or " --store PATH", or " --server URL"
 function M.store_words(options)
+  if options.remote then return server_option.words(options) end
   if not options.store then return "" end
   return " --store " .. text.shell_word(options.store)
 end
@@ -98,6 +100,9 @@ end
 ---@param options { store: string|nil }  of the command line
 ---@return string command
 function Stored:resume_command(options)
+  if self.store.is_remote then
+    return ("luafabric run --resume %s, on the service's machine"):format(self.short_id)
+  end
   return ("luafabric run --resume %s%s"):format(self.short_id,
     M.again_words(options, endpoint_words((self:state()))))
 end
@@ -106,8 +111,8 @@ end
 ---@param options { store: string|nil }  of the command line
 ---@return string command
 function Stored:repair_command(options)
-  return ("luafabric repair %s%s"):format(self.short_id,
-    M.again_words(options, endpoint_words((self:state()))))
+  local more = not self.store.is_remote and endpoint_words((self:state())) or nil
+  return ("luafabric repair %s%s"):format(self.short_id, M.again_words(options, more))
 end
 
 --- The command that goes on with a run: of one that was left, or that did not succeed.
@@ -135,6 +140,20 @@ function Stored:no_such_step(state, path)
     or #names > 0 and "; its steps are " .. table.concat(names, ", ") or ": it has not begun"
   return errors.new { kind = "not_found",
     message = ("run %s has no step '%s'%s"):format(self.short_id, path, hint) }
+end
+
+--- Its events are wanted as they come, from this one on.
+---@param number integer
+function Stored:expect(number)
+  if self.store.expect then self.store:expect(self.row, number) end
+end
+
+--- A pause for who waits for it; see `new_pause`.
+---@return fun(seconds: number): boolean pause
+---@return fun() close
+function Stored:new_pause()
+  if self.store.new_pause then return self.store:new_pause() end
+  return M.new_pause()
 end
 
 --- A pause that says when Ctrl-C or SIGTERM came, for a command that looks again and again.

@@ -1,6 +1,7 @@
 -- The command line of `luafabric run`, and what its mistakes are called.
 
 local exit_codes = require "luafabric.cli.exit_codes"
+local server_option = require "luafabric.cli.server_option"
 local store_option = require "luafabric.cli.store_option"
 local workflow_inputs = require "luafabric.cli.workflow_inputs"
 local workflow_strict = require "luafabric.cli.workflow_strict"
@@ -92,6 +93,7 @@ function M.add_repair(parser)
     .. "nothing else. May be repeated."):argname("PATH"):count("*")
   workflow_inputs.add(repair)
   store_option.add(repair)
+  server_option.add(repair)
   add_running(repair)
   repair:epilog("A step that succeeded is kept where its request is the same and nothing before it "
     .. "runs again.\nThe finally steps run in every repair.\n\n"

@@ -12,6 +12,7 @@ local others = require "luafabric.cli.workflow_others"
 local output = require "luafabric.view.run_document"
 local repair = require "luafabric.cli.workflow_repair"
 local results = require "luafabric.cli.workflow_results"
+local server_repair = require "luafabric.cli.server_repair"
 local screen_module = require "luafabric.cli.workflow_screen"
 local terminal_module = require "luafabric.cli.terminal"
 local store_option = require "luafabric.cli.store_option"
@@ -85,7 +86,9 @@ local function prepare(options, job)
   local limits, err = read_limits(options)
   if not limits then return nil, err end
   job.limits, job.reports = limits, reports
-  if options.repair then return repair.prepare(options, job) end
+  if options.repair then
+    return (options.remote and server_repair or repair).prepare(options, job)
+  end
   if options.resume then
     job.store, err = store_option.open(options, true)
     if err then return nil, err end
@@ -167,6 +170,11 @@ end
 
 --- The worker: from the client to the run's end. Gives the exit code.
 local function work(job, terminal, connection, interrupt, screen, given)
+  if job.served then
+    return server_repair.work(job, terminal, interrupt, screen, function(event)
+      print_event(terminal, event)
+    end)
+  end
   local client, err = connection:client(nil, function(text) screen:tell(text) end, job.secrets)
   if not client then return results.failure(terminal, job.known, err) end
   local state
@@ -236,14 +244,14 @@ end
 
 local function run_job(job, options, terminal)
   job.options, job.look_options = options, terminal.look_options
-  job.resume_command = job.store and function(run_id)
+  job.resume_command = job.store and not job.served and function(run_id)
     return others.resume_command(run_id, options, terminal.look_options)
-  end
+  end or nil
   local connection = connection_module.new(options, interrupt_module.signals)
   local mode = screen_module.mode(terminal, core.isatty, os.getenv("TERM"))
   local given = { on_interrupt = options.on_interrupt, local_dir = options.local_dir,
     has_keys = core.isatty(0) and core.isatty(2), mode = mode,
-    resume_command = job.resume_command }
+    resume_command = job.resume_command, joined = job.served ~= nil }
   local interrupt = interrupt_module.new(connection.loop, terminal, given)
   local screen = screen_module.new(terminal, connection.loop, given)
   interrupt.print_above = function(text) screen:tell(text) end

@@ -14,11 +14,12 @@ local function common_length(a, b)
 end
 
 --- The shortest beginning of a run's id that no other run has, of six characters or more.
----@param store luafabric.SqliteStore
+---@param store luafabric.SqliteStore|luafabric.RemoteStore
 ---@param run_id string
 ---@return string|nil prefix
 ---@return luafabric.Error|nil err
 function M.short_id(store, run_id)
+  if store.short_id then return store:short_id(run_id) end
   local rows, err = store:rows(NEIGHBOURS, run_id)
   if not rows then return nil, err end
   local common = 0

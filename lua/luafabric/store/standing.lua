@@ -12,10 +12,11 @@ function M.is_left(row)
   return row.orphaned or row.state == "detached"
 end
 
---- The process that runs it.
+--- The process that runs it, or the service that does.
 ---@param row luafabric.RunRow
 ---@return string  "process 1234"
 function M.owner(row)
+  if row.owned_by then return row.owned_by end
   local pid = row.owner and owners.pid(row.owner)
   return pid and "process " .. pid or "another process"
 end

@@ -19,6 +19,8 @@ local M = {}
 local function complete(state, row)
   state.run_id, state.workflow = state.run_id or row.run_id, state.workflow or row.workflow
   state.file, state.started_at = state.file or row.file, state.started_at or row.started_at
+  -- What a service was asked for may have ended without ever becoming a run.
+  if row.state == "ended" then state.outcome = state.outcome or row.outcome end
   -- A run that was detached, and taken up again, is not detached.
   state.detached = row.state == "detached" or nil
   return state
@@ -105,6 +107,7 @@ end
 ---@return luafabric.Error|nil err
 ---@return luafabric.Error|nil problem  its events cannot be read, so that it has no tally
 function M.entry(store, row)
+  if row.entry then return row.entry end -- of a service, which has put it together
   local id, err = outline.short_id(store, row.run_id)
   if not id then return nil, err end
   local tally, heard = look_into(store, row)
