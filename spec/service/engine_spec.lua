@@ -3,7 +3,9 @@
 
 local errors = require "luafabric.errors"
 local fabric = require "luafabric"
+local json = require "luafabric.json"
 local orders = require "luafabric.store.orders"
+local secret = require "luafabric.workflow.secret"
 local tasks = require "luafabric.tasks"
 local worlds = require "spec.service.engine_world"
 
@@ -58,6 +60,36 @@ describe("the engine of a service", function()
     assert.equal("k", row.key)
     assert.equal("monday", row.inputs[1].value)
     assert.is_true(world.store:events("run001")[1].exclusive)
+  end)
+
+  it("gives secrets to a run, and once more when it is taken up", function()
+    local seen = {}
+    new_world { notebooks = { ["Sales/Ingest"] = "20s",
+      ["Sales/Clean"] = function(p)
+        seen[#seen + 1] = p.key
+        return nil, "5s"
+      end },
+      workflows = { nightly = fabric.workflow("nightly", function(flow)
+        flow:defaults { workspace = "Sales" }
+        local key = flow:input("key", { secret = true })
+        local ingest = flow:notebook("ingest", { notebook = "Ingest" })
+        flow:notebook("clean", { notebook = "Clean", after = ingest, parameters = { key = key } })
+      end) } }
+    world.secrets = { key = secret.new "s3cr3t-of-ours" }
+    local one = world:process()
+    world:play(function()
+      world:order(1)
+      tasks.sleep(10)
+      world:kill(one)
+      world:process()
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.equal("succeeded", world:states())
+    assert.same({ "s3cr3t-of-ours" }, seen)
+    for _, name in ipairs { "orders", "events", "runs" } do
+      local told = json.encode(world.store:rows("select * from " .. name))
+      assert.is_nil(told:find("s3cr3t", 1, true))
+    end
   end)
 
   it("runs a single notebook", function()
@@ -297,6 +329,21 @@ describe("the engine of a service", function()
       assert.same({ "queued", "no network" }, problem)
       assert.is_nil(orders.find(world.store, "run001").problem)
       assert.equal("succeeded succeeded", world:states())
+    end)
+
+    it("keeps an order while the service is set up wrong", function()
+      world:process()
+      world.no_secrets = errors.new { kind = "configuration", message = "no vault" }
+      local problem
+      world:play(function()
+        world:order(1)
+        tasks.sleep(5)
+        problem = orders.find(world.store, "run001").problem
+        world.no_secrets = nil
+        assert.is_true(world:wait_for_ends())
+      end)
+      assert.equal("no vault", problem)
+      assert.equal("succeeded", world:states())
     end)
 
     it("refuses what will never be, in a sentence", function()

@@ -38,9 +38,7 @@ function World:service(store, options)
   local world = self
   local client = cut.client_of(self.lab)
   local service = { options = options or {} }
-  service.options.log = service.options.log or function(text)
-    world.said[#world.said + 1] = text
-  end
+  function service.log(_, text) world.said[#world.said + 1] = text end
   function service.store() return store end
   function service.client()
     if world.no_client then return nil, world.no_client end
@@ -51,7 +49,10 @@ function World:service(store, options)
     if found then return found end
     return nil, fabric.errors.new { kind = "usage", message = "there is no workflow " .. name }
   end
-  function service.secrets_of() return world.secrets or {} end
+  function service.secrets_of()
+    if world.no_secrets then return nil, world.no_secrets end
+    return world.secrets or {}
+  end
   function service.document(_, run_id) return { run_id = run_id } end
   return service
 end

@@ -1,7 +1,6 @@
 --- What an order says is to be run, as `definition:run` takes it, and what its failure means.
 
 local again = require "luafabric.engine.again"
-local errors = require "luafabric.errors"
 local notebook_workflow = require "luafabric.service.notebook_workflow"
 
 local M = {}
@@ -38,9 +37,12 @@ end
 ---@param order luafabric.OrderRow
 ---@param definition luafabric.Definition
 ---@param row luafabric.RunRow|nil  there is a run already, which is taken up again
----@return luafabric.WorkflowRunOptions
+---@return luafabric.WorkflowRunOptions|nil options
+---@return luafabric.Error|nil err  a secret cannot be had
 function M.options(service, order, definition, row)
-  local given, secrets = order.options or {}, service:secrets_of(definition) or {}
+  local given = order.options or {}
+  local secrets, err = service:secrets_of(definition)
+  if not secrets then return nil, err end
   if row then return { resume = order.run_id, inputs = secrets } end
   local options = { run_id = order.run_id, inputs = inputs_of(order, secrets),
     key = order.key or false }
@@ -58,15 +60,24 @@ end
 ---@param err luafabric.Error|any  what was returned, or raised
 ---@return string
 function M.problem(err)
-  local message = errors.is(err) and tostring(err) or tostring(err)
-  return (message:match "^[^\n]*")
+  return (tostring(err):match "^[^\n]*")
 end
 
---- Whether it is worth another try.
+--- Marks an error that is the service's own, whatever is ordered.
+---@param err luafabric.Error
+---@return luafabric.Error
+function M.of_service(err)
+  err.of_service = true
+  return err
+end
+
+--- Whether it is worth another try: what is away may come back, and a service that is set up wrong
+--- is mended without its orders being lost.
 ---@param err luafabric.Error|any
 ---@return boolean
 function M.may_pass(err)
-  return errors.is(err) and (again.is_passing(err) or err.kind == "timeout")
+  return type(err) == "table"
+    and (err.of_service or err.kind == "timeout" or again.is_passing(err)) == true
 end
 
 return M

@@ -34,13 +34,14 @@ local FORGOTTEN_AFTER = 300 -- seconds
 local STARTING_PATIENCE = 1
 local ANSWER_PATIENCE = 30
 
----@class luafabric.Service   what the engine needs of it
----@field options { max_concurrent_runs: integer|nil, webhook: table|nil,
----  log: nil|fun(text: string) }
+---@class luafabric.ServiceOfEngine  what the engine needs of a service
+---@field options { max_concurrent_runs: integer|nil, webhook: luafabric.WebhookOptions|nil }
+---@field log fun(self, text: string)  for the operator
 ---@field store fun(self): luafabric.SqliteStore|nil, luafabric.Error|nil
 ---@field client fun(self): luafabric.Client|nil, luafabric.Error|nil
 ---@field workflow fun(self, name: string): luafabric.Definition|nil, luafabric.Error|nil
----@field secrets_of fun(self, definition: luafabric.Definition): table<string, any>
+---@field secrets_of fun(self, definition: luafabric.Definition): table<string, any>|nil,
+---  luafabric.Error|nil
 ---@field document fun(self, run_id: string): table|nil, luafabric.Error|nil  for webhooks
 
 ---@class luafabric.ServiceEngine
@@ -49,7 +50,7 @@ local Engine = {}
 Engine.__index = Engine
 
 --- An engine that does nothing yet.
----@param service luafabric.Service
+---@param service luafabric.ServiceOfEngine
 ---@return luafabric.ServiceEngine
 function M.new(service)
   return setmetatable({ service = service, options = service.options or {}, jobs = {},
@@ -60,7 +61,7 @@ end
 function Engine:say(text)
   if text == self.said then return end
   self.said = text
-  if self.options.log then self.options.log(text) end
+  self.service:log(text)
 end
 
 --- What a look into the store gave; its failure is told once, and the next look comes anyway.
@@ -141,8 +142,10 @@ local function carry_out(self, job)
   definition, err = carrying.definition(service, order)
   if not definition then return nil, err end
   client, err = service:client()
-  if not client then return nil, err end
-  local options = carrying.options(service, order, definition, row)
+  if not client then return nil, carrying.of_service(err) end
+  local options
+  options, err = carrying.options(service, order, definition, row)
+  if not options then return nil, carrying.of_service(err) end
   options.client, options.store = client, self.store
   options.on_start = function(control) self:begun(job, control) end
   return definition:run(options)

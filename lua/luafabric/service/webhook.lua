@@ -148,10 +148,6 @@ local function pause_of(row, now, random, hint)
   return pause
 end
 
-local function say(service, text)
-  if service.options.log then service.options.log(text) end
-end
-
 local function not_delivered(service, store, row, problem, is_final, hint)
   local _, loop = tasks.current()
   local parts = origin.parse(service.options.webhook.url)
@@ -160,16 +156,16 @@ local function not_delivered(service, store, row, problem, is_final, hint)
   local what = ("the webhook of run %s was not delivered to %s: %s"):format(row.run_id,
     parts.origin, problem)
   if pause then
-    if row.tries == 0 then say(service, what .. "; it is tried again for a day") end
+    if row.tries == 0 then service:log(what .. "; it is tried again for a day") end
     return webhooks.tried(store, row.id, { state = "waiting", problem = problem,
       next_at = now + pause })
   end
-  say(service, what .. "; it is given up")
+  service:log(what .. "; it is given up")
   return webhooks.tried(store, row.id, { state = "given_up", problem = problem })
 end
 
 --- Sends a message once, and writes down what came of it; in a task.
----@param service luafabric.Service
+---@param service luafabric.ServiceOfEngine
 ---@param row luafabric.WebhookRow
 ---@return boolean|nil ok  what came of it is written down
 ---@return luafabric.Error|nil err
