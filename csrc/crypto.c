@@ -1,6 +1,6 @@
 /*
-** luafabric.crypto: certificates with a private key, and the signatures by which an app shows that it
-** holds one, on OpenSSL's libcrypto. Optional: nothing else of luafabric needs this module. A private key
+** luafabric.crypto: certificates with a private key, the signatures by which an app shows that it holds
+** one, and HMAC, on OpenSSL's libcrypto. Optional: nothing else of luafabric needs this module. A private key
 ** is read from its file into memory of libcrypto's own, which is wiped when it is freed; it is never a
 ** value of Lua. OpenSSL's queue of errors belongs to the thread, and libcurl reads it too: every function
 ** leaves it empty.
@@ -17,6 +17,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -379,6 +380,31 @@ static int certificate_close (lua_State *L) {
   return 0;
 }
 
+/* ---- a key that two share ---- */
+
+/*
+** hmac_sha256(key, text) --> the 32 bytes of the code (RFC 2104), or nil, message
+*/
+static int crypto_hmac_sha256 (lua_State *L) {
+  unsigned char code[EVP_MAX_MD_SIZE];
+  unsigned int code_length = 0;
+  size_t key_length, length;
+  const char *key = luaL_checklstring(L, 1, &key_length);
+  const char *text = luaL_checklstring(L, 2, &length);
+  const unsigned char *done = NULL;
+  luaL_argcheck(L, key_length <= INT_MAX, 1, "too long for a key");
+  done = HMAC(EVP_sha256(), key, (int)key_length, (const unsigned char *)text, length, code,
+              &code_length);
+  ERR_clear_error();
+  if (!done) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "not enough memory to sign");
+    return 2;
+  }
+  lua_pushlstring(L, (const char *)code, code_length);
+  return 1;
+}
+
 /* ---- the module ---- */
 
 static const luaL_Reg methods[] = {
@@ -391,6 +417,7 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {
     {"certificate", crypto_certificate},
     {"certificate_file", crypto_certificate_file},
+    {"hmac_sha256", crypto_hmac_sha256},
     {NULL, NULL},
 };
 

@@ -111,3 +111,26 @@ describe("a certificate #process", function()
     assert.error_matches(function() certificate:sign("x", "PS256") end, "the certificate is closed")
   end)
 end)
+
+describe("a code by a shared key", function()
+  local crypto = require "luafabric.crypto"
+
+  local function hex(bytes)
+    return (bytes:gsub(".", function(char) return ("%02x"):format(char:byte()) end))
+  end
+
+  it("is what RFC 4231 says", function()
+    assert.equal("b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+      hex(crypto.hmac_sha256(("\11"):rep(20), "Hi There")))
+    assert.equal("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+      hex(crypto.hmac_sha256("Jefe", "what do ya want for nothing?")))
+    assert.equal("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+      hex(crypto.hmac_sha256(("\170"):rep(131),
+        "Test Using Larger Than Block-Size Key - Hash Key First")))
+  end)
+
+  it("is there for an empty text, too", function()
+    assert.equal(32, #crypto.hmac_sha256("", ""))
+    assert.has_error(function() crypto.hmac_sha256("key") end)
+  end)
+end)

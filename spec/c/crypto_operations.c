@@ -62,7 +62,7 @@ static const char signatures[] =
     "  local good = #certificate:chain() == 1 and #certificate:thumbprint 'sha1' == 20\n"
     "    and certificate:has_key() and certificate:validity(0) > 0\n"
     "  certificate:close()\n"
-    "  return good\n"
+    "  return good and #assert(crypto.hmac_sha256('key', 'text')) == 32\n"
     "end\n";
 
 static const char refused[] = "local crypto = require 'luafabric.crypto'\n"

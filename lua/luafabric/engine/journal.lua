@@ -2,13 +2,13 @@
 --- and what happens when the store says no. A store in memory takes everything at once; one that
 --- outlives the process takes its time, and has a lease that is renewed while the run goes on.
 
+local common = require "luafabric.engine.common_store"
 local errors = require "luafabric.errors"
 
 local M = {}
 
 local RENEWALS = 3 -- of a lease
 local FALLBACK_LEASE = 30 -- seconds
-local REQUESTS_EVERY = 1
 
 --- Whatever is refused although nobody waits for it stops the run: what was decided on it since is
 --- built on nothing.
@@ -37,6 +37,7 @@ function M.append(engine, events, intent)
   local ticket, err = engine.store:append(events, intent)
   if not ticket then error(err, 0) end
   if engine.is_immediate then sweep(engine) end
+  common.expect(engine)
   local written = engine.written
   written.last = written.last + 1
   written[written.last] = ticket
@@ -54,6 +55,7 @@ function M.await(engine, ticket)
     local durable, err = engine.store:is_durable(ticket)
     if durable then return true end
     if err then return nil, err end
+    common.expect(engine)
     engine.stored:wait()
   end
 end
@@ -82,9 +84,16 @@ local function obey(engine, request)
 end
 
 --- Somebody at another terminal asks for it to be cancelled, or tells what became of a submission.
-local function look_for_requests(engine)
-  for _, request in ipairs(engine.store:requests() or {}) do obey(engine, request) end
-  engine.timers:after(REQUESTS_EVERY, function() look_for_requests(engine) end)
+local function look_for_requests(engine, known)
+  if engine.detaching or engine.over then return end
+  for _, request in ipairs(engine.store:requests(known) or {}) do obey(engine, request) end
+end
+
+--- What the store has done meanwhile. Whether something is still to come.
+local function hear(engine)
+  sweep(engine)
+  engine.stored:signal()
+  return engine.written.first <= engine.written.last
 end
 
 --- Begins to watch the store, and to hold the run.
@@ -92,13 +101,9 @@ function M.open(engine)
   local store = engine.store
   engine.written, engine.awaited = { first = 1, last = 0 }, {}
   engine.is_immediate = not (store.fd and store:fd())
-  engine.forget_store = engine.loop:on("store", function()
-    sweep(engine)
-    engine.stored:signal()
-  end)
+  common.join(engine, hear, store.requests and look_for_requests or nil)
   if store.fd then assert(engine.host.watch_store(store)) end
   if store.renew then renew(engine) end
-  if store.requests then look_for_requests(engine) end
 end
 
 --- Host time after which nothing may be sent for this run, since it may be another's by then.
@@ -152,8 +157,7 @@ end
 
 --- Lets go of the store; it is the caller's to close.
 function M.close(engine)
-  if engine.forget_store then engine.forget_store() end
-  engine.forget_store = nil
+  common.leave(engine)
   if engine.store.fd then engine.host.unwatch_store(engine.store) end
 end
 

@@ -1,7 +1,7 @@
 ---@meta luafabric.crypto
---- Certificates with a private key, on OpenSSL's libcrypto. Implemented in csrc/crypto.c; absent
---- where libcrypto was absent when luafabric was built. Functions raise for arguments of a wrong
---- type.
+--- Certificates with a private key, and HMAC, on OpenSSL's libcrypto. Implemented in csrc/crypto.c;
+--- absent where libcrypto was absent when luafabric was built. Functions raise for arguments of a
+--- wrong type.
 
 local crypto = {}
 
@@ -19,6 +19,13 @@ function crypto.certificate(pem, password) end
 ---@return luafabric.Certificate|nil certificate
 ---@return string|nil message  `there is no such file`
 function crypto.certificate_file(path, password) end
+
+--- The code by which two who share a key know each other's texts (RFC 2104), with SHA-256.
+---@param key string
+---@param text string
+---@return string|nil bytes  32 of them
+---@return string|nil message
+function crypto.hmac_sha256(key, text) end
 
 ---@class luafabric.Certificate
 local certificate = {}

@@ -7,6 +7,7 @@ local codec = require "luafabric.store.event_codec"
 local committing = require "luafabric.store.committing"
 local errors = require "luafabric.errors"
 local json = require "luafabric.json"
+local owners = require "luafabric.store.owner"
 local owning = require "luafabric.store.sqlite_owning"
 
 local M = {}
@@ -236,15 +237,24 @@ function M.queued(store, after, limit)
     limit or -1)
 end
 
---- Open orders that were started, and whose run this process does not hold: there is none yet, or
---- somebody left it, or somebody else has it.
+--- Open orders that were started, and whose run nobody holds: there is none yet, or somebody left
+--- it.
 ---@param store luafabric.SqliteStore
 ---@return luafabric.OrderRow[]|nil rows
 ---@return luafabric.Error|nil err
 function M.left(store)
-  return order_rows(store, [[where open = 1 and state = 'started' and not exists (
-    select 1 from runs where runs.run_id = orders.run_id and owner = ?1) order by seq]],
+  local rows, err = order_rows(store, [[left join (select run_id, owner, lease_until from runs)
+    using (run_id) where open = 1 and state = 'started' and owner is not ?1 order by seq]],
     store.owner)
+  if not rows then return nil, err end
+  local left, gone = {}, {}
+  for _, row in ipairs(rows) do
+    local owner, till = row.owner, row.lease_until or -math.huge
+    if owner and gone[owner] == nil then gone[owner] = owners.is_gone(owner) end
+    row.owner, row.lease_until = nil, nil
+    if not owner or gone[owner] or till <= store.now() then left[#left + 1] = row end
+  end
+  return left
 end
 
 --- The wishes to cancel open runs.

@@ -46,15 +46,30 @@ end
 ---@field path string|nil    of a submission in doubt
 ---@field job_id string|nil
 
+--- The number of the last request of all; those that ask at the same moment share it.
+local function newest(store, known)
+  if known and known[store] then return known[store] end
+  local rows, err = store:rows "select coalesce(max(id), 0) as id from requests"
+  if not rows then return nil, err end
+  if known then known[store] = rows[1].id end
+  return rows[1].id
+end
+
 --- What the owner of a run was asked for since it looked last; a run that was lost has none. Quick
 --- where there is nothing, so that it can be called every second.
 ---@param run luafabric.StoredRun
+---@param known table|nil  empty at first: what runs share that ask one right after the other
 ---@return luafabric.StoredRequest[]|nil requests
 ---@return luafabric.Error|nil err  the next call tells them again
-function M.unseen(run)
-  local rows, err = run.store:rows(UNSEEN, run.run_id, run.fence, run.last_request or 0)
+function M.unseen(run, known)
+  local seen = run.last_request or 0
+  local last, err = newest(run.store, known)
+  if not last then return nil, err end
+  if last <= seen then return {} end
+  local rows
+  rows, err = run.store:rows(UNSEEN, run.run_id, run.fence, seen)
   if not rows then return nil, err end
-  if #rows > 0 then run.last_request = rows[#rows].id end
+  run.last_request = #rows > 0 and math.max(last, rows[#rows].id) or last
   return rows
 end
 
