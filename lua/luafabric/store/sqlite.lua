@@ -285,8 +285,9 @@ end
 ---@return luafabric.RunRow|nil row
 ---@return luafabric.Error|nil err
 function Store:find(prefix)
-  local rows, err = run_rows(self,
-    "where substr(run_id, 1, length(?1)) = ?1 order by length(run_id), run_id limit 3", prefix)
+  -- The upper bound keeps it from walking through all that come behind.
+  local rows, err = run_rows(self, [[where run_id between ?1 and ?1 || char(1114111)
+    and substr(run_id, 1, length(?1)) = ?1 order by length(run_id), run_id limit 3]], prefix)
   if not rows then return nil, err end
   if prefix == "" or #rows == 0 then return nil, owning.no_such_run(self, prefix) end
   if #rows == 1 or rows[1].run_id == prefix then return rows[1] end
@@ -317,13 +318,14 @@ end
 --- The events of a run as they were written, from that number on; the first of a run is 1.
 ---@param run_id string
 ---@param from_seq integer|nil  default 1
+---@param most integer|nil      how many; default all
 ---@return table[]|nil events
 ---@return luafabric.Error|nil err
-function Store:events(run_id, from_seq)
-  local events, next_seq = {}, from_seq or 1
+function Store:events(run_id, from_seq, most)
+  local events, next_seq, at_a_time = {}, from_seq or 1, most or EVENTS_AT_A_TIME
   while true do
     local rows, err = self:rows([[select seq, at, type, path, body from events
-      where run_id = ?1 and seq >= ?2 order by seq limit ?3]], run_id, next_seq, EVENTS_AT_A_TIME)
+      where run_id = ?1 and seq >= ?2 order by seq limit ?3]], run_id, next_seq, at_a_time)
     if not rows then return nil, err end
     for _, row in ipairs(rows) do
       local event
@@ -331,7 +333,7 @@ function Store:events(run_id, from_seq)
       if not event then return nil, err end
       events[#events + 1] = event
     end
-    if #rows < EVENTS_AT_A_TIME then return events end
+    if most or #rows < at_a_time then return events end
     next_seq = rows[#rows].seq + 1
   end
 end

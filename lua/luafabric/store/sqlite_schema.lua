@@ -42,6 +42,7 @@ create table runs (
 create unique index one_unfinished_run_of_a_key on runs (key)
   where key is not null and state <> 'ended';
 create index runs_by_start on runs (started_at);
+create index runs_by_outcome on runs (workflow, state, outcome);
 
 create table events (
   run_id text not null references runs,

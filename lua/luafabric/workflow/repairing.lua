@@ -194,8 +194,13 @@ local function inputs_of(definition, state, given)
     table.concat(missing, ", "))
 end
 
---- Every path of `only` is one of the run or of the plan.
-local function check_only(state, plan, only)
+--- Whether every path of `only` is one of the run or of the plan.
+---@param state luafabric.WorkflowRun  that is to be repaired
+---@param plan luafabric.workflow.Plan
+---@param only string[]|nil
+---@return boolean|nil ok
+---@return luafabric.Error|nil err
+function M.check_only(state, plan, only)
   for _, path in ipairs(only or {}) do
     if not state.steps[path] and not plan.by_name[path] then
       local paths = {}
@@ -255,7 +260,7 @@ function M.begin(definition, options, now)
   plan, err = limits.override(plan, options)
   if not plan then return nil, err end
   local known
-  known, err = check_only(state, plan, options.only)
+  known, err = M.check_only(state, plan, options.only)
   if not known then return nil, err end
   plan.parent, plan.only = row.run_id, options.only
   return plan, M.earlier(state, options.only)

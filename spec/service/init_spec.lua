@@ -1,0 +1,84 @@
+-- What any answer of the service has, whatever was asked.
+
+local service_module = require "luafabric.service"
+local world_module = require "spec.service.world"
+
+describe("the service", function()
+  local world
+
+  before_each(function() world = world_module.new() end)
+  after_each(function() world:close() end)
+
+  it("opens nothing when it is made, so that a server can fork afterwards", function()
+    local function never() error("opened") end
+    local service = service_module.new { workflows = "/no/such/folder", store = never,
+      client = never }
+    assert.is_nil(service.opened)
+  end)
+
+  it("tells wrong options by their names", function()
+    local good = { workflows = "w", store = "s", client = function() end }
+    for field, case in pairs {
+      workflows = { false, "service: workflows: expected a text" },
+      store = { 1, "service: store: expected a string or a function, got a number" },
+      client = { "x", "service: client: expected a table or a function" },
+      check = { {}, "service: check: give token_file, tokens or a function" },
+      secrets = { { a = 1 }, "service: secrets.a: expected a text or a function" },
+      webhook = { { url = "x" }, "service: webhook: give secret or secret_file" },
+      max_body = { 0, "service: max_body: expected a whole number from 1 up" },
+      worklows = { 1, "service: worklows: unknown field, did you mean workflows?" },
+    } do
+      local options = {}
+      for name, value in pairs(good) do options[name] = value end
+      options[field] = case[1]
+      assert.error_matches(function() service_module.new(options) end, case[2], 1, true)
+    end
+    assert.error_matches(function()
+      service_module.new { workflows = "w", store = "s", client = good.client,
+        check = { tokens = { "short" } } }
+    end, "check.tokens: 1: the token is shorter than 16 characters", 1, true)
+  end)
+
+  it("lets nothing be stored or guessed at by those in between", function()
+    for _, target in ipairs { "/healthz", "/runs", "/nope", "/workflows", "/%ff" } do
+      local response = world:ask("GET", target)
+      assert.same({ "no-store", "nosniff" }, { response.headers["Cache-Control"],
+        response.headers["X-Content-Type-Options"] })
+    end
+  end)
+
+  it("says what a path has: OPTIONS, HEAD, and 405", function()
+    local options = world:ask("OPTIONS", "/runs/x/cancel")
+    assert.same({ 204, "POST, OPTIONS" }, { options.status, options.headers.Allow })
+    local head = world:ask("HEAD", "/runs")
+    local get = world:ask("GET", "/runs")
+    assert.same({ 200, "", ("%d"):format(#get.body) },
+      { head.status, head.body, head.headers["Content-Length"] })
+    local refused = world:ask("DELETE", "/runs")
+    assert.same({ 405, "GET, HEAD, OPTIONS" }, { refused.status, refused.headers.Allow })
+    assert.equal(405, world:ask("POST", "/healthz").status)
+    assert.equal(405, world:ask("HEAD", "/runs/x/cancel").status)
+  end)
+
+  it("says that the store cannot be used, and nothing of where it is", function()
+    world.service.options.store = function()
+      return nil, require("luafabric.errors").new { kind = "configuration",
+        message = "/secret/place/runs.db is damaged" }
+    end
+    for _, target in ipairs { "/healthz", "/runs", "/runs/x", "/metrics" } do
+      local response = world:ask("GET", target)
+      assert.same({ 503, "5" }, { response.status, response.headers["Retry-After"] })
+      assert.is_nil(response.body:find("secret", 1, true))
+    end
+    assert.equal("/secret/place/runs.db is damaged", world.log[1])
+  end)
+
+  it("survives its own mistakes, and shows none of them", function()
+    world:ask("GET", "/workflows")
+    world.service.workflows = nil
+    local response = world:ask("GET", "/workflows")
+    assert.equal(500, response.status)
+    assert.is_nil(response.body:find(".lua", 1, true))
+    assert.matches("%.lua:%d+:", world.log[1])
+  end)
+end)
