@@ -1,6 +1,7 @@
--- Checks a JSON value against Microsoft's published definitions (OpenAPI 2), as far as they go:
--- references between files, allOf, discriminators, types, formats, enumerations, required fields;
--- and that no field is one that the definitions lack. The specification's own slips are named here.
+-- Checks a JSON value against published definitions, as far as they go: Microsoft's (OpenAPI 2) and
+-- our own service's (OpenAPI 3.1). References, between files too, allOf, anyOf, discriminators,
+-- types, formats, enumerations, required fields; and that no field is one that the definitions
+-- lack. The slips of Microsoft's specification are named here.
 
 local json = require "luafabric.json"
 local shared = require "spec.support.shared"
@@ -28,8 +29,13 @@ function M.document(name)
   return documents[name]
 end
 
+--- Knows a document that is in no file.
+function M.add(name, document)
+  documents[name] = document
+end
+
 local function resolve(reference, base)
-  local name, definition = reference:match("^([^#]*)#/definitions/(.+)$")
+  local name, definition = reference:match("^([^#]*)#/(.+)$")
   local file = base
   if name ~= "" then
     local folder = base:match("^(.*/)") or ""
@@ -38,7 +44,8 @@ local function resolve(reference, base)
     while changes > 0 do file, changes = file:gsub("[^/]+/%.%./", "", 1) end
     file = file:gsub("^Common/", "common/") -- one reference has the wrong letter case
   end
-  local found = M.document(file).definitions[definition]
+  local found = M.document(file)
+  for part in definition:gmatch("[^/]+") do found = found and found[part] end
   return assert(found, "no definition " .. reference), file
 end
 
@@ -59,6 +66,13 @@ local function specialised(schema, value, base)
 end
 
 local function is_type(value, name)
+  if type(name) == "table" then
+    for _, one in ipairs(name) do
+      if is_type(value, one) then return true end
+    end
+    return false
+  end
+  if name == "null" then return value == json.null end
   if name == "string" then return type(value) == "string" end
   if name == "boolean" then return type(value) == "boolean" end
   if name == "number" then return type(value) == "number" end
@@ -96,6 +110,7 @@ end
 
 local function check_object(value, schema, base, path, problems)
   local special, file = specialised(schema, value, base)
+  local rest = schema.additionalProperties
   if special then schema, base = special, file end
   local properties = properties_of(schema, base, {})
   for name in pairs(required_of(schema, base, {})) do
@@ -103,7 +118,9 @@ local function check_object(value, schema, base, path, problems)
   end
   for name, field in pairs(value) do
     local property = properties[name]
-    if not property then
+    if not property and rest then
+      if type(rest) == "table" then check(field, rest, base, path .. "." .. name, problems) end
+    elseif not property then
       problems[#problems + 1] = ("%s.%s: not in the specification"):format(path, name)
     elseif field ~= json.null or not NULLABLE[name] then
       check(field, property[1], property[2], path .. "." .. name, problems)
@@ -116,13 +133,24 @@ function check(value, schema, base, path, problems)
     local found, file = resolve(schema["$ref"], base)
     return check(value, found, file, path, problems)
   end
+  if schema.anyOf then
+    for _, one in ipairs(schema.anyOf) do
+      local found = {}
+      check(value, one, base, path, found)
+      if #found == 0 then return end
+    end
+    problems[#problems + 1] = path .. ": none of what it may be"
+    return
+  end
   local kind = schema.type or (schema.properties or schema.allOf) and "object"
   if not kind then return end
   if not is_type(value, kind) then
-    problems[#problems + 1] = ("%s: %s is no %s"):format(path, tostring(value), kind)
+    problems[#problems + 1] = ("%s: %s is no %s"):format(path, tostring(value),
+      type(kind) == "table" and table.concat(kind, " or ") or kind)
     return
   end
-  if schema.format and FORMATS[schema.format] and not value:find(FORMATS[schema.format]) then
+  local format = type(value) == "string" and FORMATS[schema.format]
+  if format and not value:find(format) then
     problems[#problems + 1] = ("%s: %s is no %s"):format(path, value, schema.format)
   end
   if schema.enum then
@@ -132,11 +160,13 @@ function check(value, schema, base, path, problems)
       problems[#problems + 1] = ("%s: %s is not in the enumeration"):format(path, value)
     end
   end
-  if kind == "array" then
+  if type(value) ~= "table" then return end
+  if schema.items and (#value > 0 or kind == "array") then
     for index, element in ipairs(value) do
       check(element, schema.items, base, ("%s[%d]"):format(path, index), problems)
     end
-  elseif kind == "object" then
+  elseif schema.properties or schema.allOf or schema.additionalProperties ~= nil
+    or kind == "object" then
     check_object(value, schema, base, path, problems)
   end
 end

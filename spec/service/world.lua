@@ -118,6 +118,7 @@ function World:ask(method, target, given)
   if (response.headers["Content-Type"] or ""):find("json$") and method ~= "HEAD" then
     response.value = assert(json.decode(response.body))
   end
+  require("spec.service.published").check(method, target, response)
   return response
 end
 

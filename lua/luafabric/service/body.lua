@@ -183,8 +183,8 @@ function M.check_fields(object, known, mistakes, hint)
     local wanted = known[name]
     if not wanted then
       local near = nearest.find(name, names, 1)[1]
-      mistakes:add(M.pointer(name), "there is no such field%s",
-        near and ("; did you mean %s?"):format(near) or hint or "")
+      mistakes:add(M.pointer(name), "there is no such field%s%s",
+        near and ("; did you mean %s?"):format(near) or "", hint or "")
     elseif type(wanted) == "table" then
       local is_known = false
       for _, word in ipairs(wanted) do is_known = is_known or word == value end

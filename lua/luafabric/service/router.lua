@@ -28,6 +28,7 @@ M.routes = {
   { method = "GET", path = "/page.js", room = "pages", answer = "asset", is_page = true },
   { method = "GET", path = "/healthz", room = "health", answer = "answer", is_open = true },
   { method = "GET", path = "/metrics", room = "metrics", answer = "answer" },
+  { method = "GET", path = "/openapi.json", room = "openapi", answer = "answer" },
   { method = "GET", path = "/workflows", room = "looking", answer = "workflows" },
   { method = "POST", path = "/workflows/{workflow}/runs", room = "placing", answer = "workflow",
     query = set "on_duplicate" },
