@@ -418,6 +418,7 @@ describe("the file of the store #process", function()
     for _, name in ipairs { "orders", "leases", "webhooks", "findings" } do
       assert(db:exec("drop table " .. name))
     end
+    assert(db:exec "drop index runs_by_outcome")
     db:exec "pragma user_version = 1"
     db:close()
     store = assert(sqlite_store.open(path, { readonly = true }))

@@ -42,7 +42,6 @@ create table runs (
 create unique index one_unfinished_run_of_a_key on runs (key)
   where key is not null and state <> 'ended';
 create index runs_by_start on runs (started_at);
-create index runs_by_outcome on runs (workflow, state, outcome);
 
 create table events (
   run_id text not null references runs,
@@ -102,6 +101,8 @@ create index requests_of_a_run on requests (run_id, fence, id);
 
 -- What version 2 has beside.
 local tables_of_2 = [[
+create index runs_by_outcome on runs (workflow, state, outcome);
+
 create table orders (
   seq integer primary key,
   run_id text unique not null,
