@@ -56,6 +56,10 @@ local function ambiguous()
   return nil, problem.new("ambiguous-run", "several runs begin so: give more of the id")
 end
 
+local function unknown()
+  return nil, problem.new("unknown-run", "there is no run of that id here")
+end
+
 local function is_id(text)
   return text:find("^[%w_.-]+$") ~= nil and #text <= 128
 end
@@ -67,25 +71,44 @@ local function looked(row, err)
   return nil, err
 end
 
+-- The row of this very id: others may begin so.
+local function exact(run_id, row, err)
+  if row then return row.run_id == run_id and row or nil end
+  if err.kind == "not_found" or err.kind == "usage" then return nil end
+  return nil, err
+end
+
+--- The run of a whole id.
+---@param store luafabric.SqliteStore
+---@param run_id string
+---@return luafabric.service.Found|nil found  nil without an error: there is none
+---@return luafabric.Error|nil err
+function M.exact(store, run_id)
+  local row, err = exact(run_id, store:find(run_id))
+  if err then return nil, err end
+  local order
+  order, err = exact(run_id, orders.find(store, run_id))
+  if err or not row and not order then return nil, err end
+  return M.of(row, order)
+end
+
 --- The run of an id, or the only one whose id begins so.
 ---@param store luafabric.SqliteStore
 ---@param prefix string
 ---@return luafabric.service.Found|nil found
 ---@return luafabric.service.Problem|luafabric.Error|nil err
 function M.find(store, prefix)
-  local row, order, err
-  if is_id(prefix) then
-    row, err = looked(store:find(prefix))
-    if err then return nil, err end
-    order, err = looked(orders.find(store, prefix))
-    if err then return nil, err end
-  end
-  if row and order and row.run_id ~= order.run_id then
-    if row.run_id ~= prefix and order.run_id ~= prefix then return ambiguous() end
-    if row.run_id == prefix then order = nil else row = nil end
-  end
-  if row or order then return M.of(row, order) end
-  return nil, problem.new("unknown-run", "there is no run of that id here")
+  if not is_id(prefix) then return unknown() end
+  local found, err = M.exact(store, prefix)
+  if found or err then return found, err end
+  local row, order
+  row, err = looked(store:find(prefix))
+  if err then return nil, err end
+  order, err = looked(orders.find(store, prefix))
+  if err then return nil, err end
+  if row and order and row.run_id ~= order.run_id then return ambiguous() end
+  if row or order then return M.exact(store, (row or order).run_id) end
+  return unknown()
 end
 
 -- ---- what is said of it ----
