@@ -303,6 +303,7 @@ build = {
     ["luafabric.service.problem"] = "lua/luafabric/service/problem.lua",
     ["luafabric.service.repair"] = "lua/luafabric/service/repair.lua",
     ["luafabric.service.router"] = "lua/luafabric/service/router.lua",
+    ["luafabric.service.states"] = "lua/luafabric/service/states.lua",
     ["luafabric.service.stream"] = "lua/luafabric/service/stream.lua",
     ["luafabric.service.target"] = "lua/luafabric/service/target.lua",
     ["luafabric.service.workflows"] = "lua/luafabric/service/workflows.lua",

@@ -27,7 +27,8 @@ describe("a run", function()
   it("is what `luafabric show --output json` prints, and more beside", function()
     put_story()
     local row = assert(world.store:find "7f3a12")
-    local printed = json.decode(stored_run.document(row, stored_run.fold(world.store, row)))
+    local printed = json.decode(stored_run.document(row,
+      (stored_run.fold(world.store, row))))
     local shown = show "/runs/7f3a12"
     for name, value in pairs(printed) do assert.same(value, shown[name], name) end
     assert.same({ "7f3a12", json.null, json.null }, { shown.short_id, shown.order,

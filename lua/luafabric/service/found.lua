@@ -135,13 +135,14 @@ local function state_of_row(row)
 end
 
 --- The state of a run, from its events.
+---@param service luafabric.Service
 ---@param store luafabric.SqliteStore
 ---@param found luafabric.service.Found
 ---@return luafabric.WorkflowRun|nil state  of what is no run yet: without a step
----@return luafabric.Error|nil err
-function M.state(store, found)
-  if not found.is_run then return state_of_row(found.row) end
-  return stored_run.fold(store, found.row)
+---@return integer|luafabric.Error count    of events; or the error
+function M.state(service, store, found)
+  if not found.is_run then return state_of_row(found.row), 0 end
+  return service.states:fold(store, found.row)
 end
 
 -- Fields that the service has beside those of the command's document.
@@ -155,19 +156,20 @@ local function more_fields(store, found)
 end
 
 --- The document of a run: what `luafabric show --output json` prints, and what was ordered.
+---@param service luafabric.Service
 ---@param store luafabric.SqliteStore
 ---@param found luafabric.service.Found
 ---@param given { step: string|nil, is_brief: boolean|nil }|nil  step: the path of one, which alone
 ---  is told, with its requests; is_brief: no step at all, and nothing that its events know
 ---@return string|nil text
 ---@return luafabric.service.Problem|luafabric.Error|nil err
-function M.document(store, found, given)
+function M.document(service, store, found, given)
   given = given or {}
   local state, err
   if given.is_brief then
     state = state_of_row(found.row)
   else
-    state, err = M.state(store, found)
+    state, err = M.state(service, store, found)
   end
   if not state then return nil, err end
   local step = given.step and state.steps[given.step]
@@ -181,14 +183,19 @@ function M.document(store, found, given)
 end
 
 --- The line of a list: what `luafabric runs --output json` prints of it, and what was ordered.
+---@param service luafabric.Service
 ---@param store luafabric.SqliteStore
 ---@param found luafabric.service.Found
 ---@return table|nil fields
 ---@return luafabric.Error|nil err
 ---@return luafabric.Error|nil problem  its events cannot be read
-function M.list_fields(store, found)
+function M.list_fields(service, store, found)
   local entry, err, trouble = { id = found.run_id }, nil, nil
-  if found.is_run then entry, err, trouble = stored_run.entry(store, found.row) end
+  if found.is_run then
+    entry, err, trouble = stored_run.entry(store, found.row, function(...)
+      return service.states:fold(...)
+    end)
+  end
   if not entry then return nil, err end
   local fields = stored_run.entry_fields(found.row, entry)
   fields.order = order_fields(found.order)

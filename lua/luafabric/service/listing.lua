@@ -62,7 +62,7 @@ local function fields_of(service, store, run_id)
   local found, err = found_run.exact(store, run_id)
   if not found then return nil, err end
   local fields, trouble
-  fields, err, trouble = found_run.list_fields(store, found)
+  fields, err, trouble = found_run.list_fields(service, store, found)
   -- What is wrong with one run does not hide the others.
   if trouble then service:log(trouble.message) end
   return fields, err
