@@ -312,6 +312,7 @@ build = {
     ["luafabric.service.remote_stream"] = "lua/luafabric/service/remote_stream.lua",
     ["luafabric.service.repair"] = "lua/luafabric/service/repair.lua",
     ["luafabric.service.router"] = "lua/luafabric/service/router.lua",
+    ["luafabric.service.states"] = "lua/luafabric/service/states.lua",
     ["luafabric.service.stream"] = "lua/luafabric/service/stream.lua",
     ["luafabric.service.target"] = "lua/luafabric/service/target.lua",
     ["luafabric.service.webhook"] = "lua/luafabric/service/webhook.lua",

@@ -15,7 +15,7 @@ schema.add(NAME, M.document)
 
 -- What any answer may have without being named: they are of HTTP itself.
 local of_http = { ["Content-Type"] = true, ["Content-Length"] = true, Allow = true,
-  ["X-Accel-Buffering"] = true, ["Referrer-Policy"] = true, ETag = true }
+  ["X-Accel-Buffering"] = true }
 
 local function matches(template, path)
   local pattern = template:gsub("[%-%.]", "%%%0"):gsub("{%w+}", "[^/]+")

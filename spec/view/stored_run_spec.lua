@@ -16,7 +16,7 @@ describe("a run of the store", function()
 
   it("is the document of `luafabric show`, whoever asks", function()
     local row = assert(world.store:find "7f3a12")
-    local text = stored_run.document(row, assert(stored_run.fold(world.store, row)))
+    local text = stored_run.document(row, (stored_run.fold(world.store, row)))
     local code, out = world:luafabric("show", "7f3a12", "--output", "json")
     assert.equal(0, code)
     assert.equal(out, text .. "\n")
@@ -26,7 +26,7 @@ describe("a run of the store", function()
 
   it("has more fields where somebody has more to say", function()
     local row = assert(world.store:find "7f3a12")
-    local text = stored_run.document(row, assert(stored_run.fold(world.store, row)),
+    local text = stored_run.document(row, (stored_run.fold(world.store, row)),
       { more = { order = { kind = "workflow" } } })
     assert.equal("workflow", json.decode(text).order.kind)
   end)

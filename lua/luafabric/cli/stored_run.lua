@@ -173,7 +173,9 @@ end
 ---@return luafabric.WorkflowRun|nil state
 ---@return luafabric.Error|nil err
 function Stored:state()
-  return view.fold(self.store, self.row)
+  local state, err = view.fold(self.store, self.row)
+  if state then return state end
+  return nil, err
 end
 
 return M

@@ -41,7 +41,7 @@ local function cancel(store, found, kind, who)
   end
   if became then return became end
   if err.store_code ~= "ended" then return nil, err end
-  found, err = found_run.find(store, found.run_id)
+  found, err = found_run.exact(store, found.run_id)
   if not found then return nil, err end
   return has_ended(found)
 end

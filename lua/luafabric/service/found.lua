@@ -56,6 +56,10 @@ local function ambiguous()
   return nil, problem.new("ambiguous-run", "several runs begin so: give more of the id")
 end
 
+local function unknown()
+  return nil, problem.new("unknown-run", "there is no run of that id here")
+end
+
 local function is_id(text)
   return text:find("^[%w_.-]+$") ~= nil and #text <= 128
 end
@@ -67,25 +71,44 @@ local function looked(row, err)
   return nil, err
 end
 
+-- The row of this very id: others may begin so.
+local function exact(run_id, row, err)
+  if row then return row.run_id == run_id and row or nil end
+  if err.kind == "not_found" or err.kind == "usage" then return nil end
+  return nil, err
+end
+
+--- The run of a whole id.
+---@param store luafabric.SqliteStore
+---@param run_id string
+---@return luafabric.service.Found|nil found  nil without an error: there is none
+---@return luafabric.Error|nil err
+function M.exact(store, run_id)
+  local row, err = exact(run_id, store:find(run_id))
+  if err then return nil, err end
+  local order
+  order, err = exact(run_id, orders.find(store, run_id))
+  if err or not row and not order then return nil, err end
+  return M.of(row, order)
+end
+
 --- The run of an id, or the only one whose id begins so.
 ---@param store luafabric.SqliteStore
 ---@param prefix string
 ---@return luafabric.service.Found|nil found
 ---@return luafabric.service.Problem|luafabric.Error|nil err
 function M.find(store, prefix)
-  local row, order, err
-  if is_id(prefix) then
-    row, err = looked(store:find(prefix))
-    if err then return nil, err end
-    order, err = looked(orders.find(store, prefix))
-    if err then return nil, err end
-  end
-  if row and order and row.run_id ~= order.run_id then
-    if row.run_id ~= prefix and order.run_id ~= prefix then return ambiguous() end
-    if row.run_id == prefix then order = nil else row = nil end
-  end
-  if row or order then return M.of(row, order) end
-  return nil, problem.new("unknown-run", "there is no run of that id here")
+  if not is_id(prefix) then return unknown() end
+  local found, err = M.exact(store, prefix)
+  if found or err then return found, err end
+  local row, order
+  row, err = looked(store:find(prefix))
+  if err then return nil, err end
+  order, err = looked(orders.find(store, prefix))
+  if err then return nil, err end
+  if row and order and row.run_id ~= order.run_id then return ambiguous() end
+  if row or order then return M.exact(store, (row or order).run_id) end
+  return unknown()
 end
 
 -- ---- what is said of it ----
@@ -112,13 +135,14 @@ local function state_of_row(row)
 end
 
 --- The state of a run, from its events.
+---@param service luafabric.Service
 ---@param store luafabric.SqliteStore
 ---@param found luafabric.service.Found
 ---@return luafabric.WorkflowRun|nil state  of what is no run yet: without a step
----@return luafabric.Error|nil err
-function M.state(store, found)
-  if not found.is_run then return state_of_row(found.row) end
-  return stored_run.fold(store, found.row)
+---@return integer|luafabric.Error count    of events; or the error
+function M.state(service, store, found)
+  if not found.is_run then return state_of_row(found.row), 0 end
+  return service.states:fold(store, found.row)
 end
 
 -- Fields that the service has beside those of the command's document.
@@ -132,19 +156,20 @@ local function more_fields(store, found)
 end
 
 --- The document of a run: what `luafabric show --output json` prints, and what was ordered.
+---@param service luafabric.Service
 ---@param store luafabric.SqliteStore
 ---@param found luafabric.service.Found
 ---@param given { step: string|nil, is_brief: boolean|nil }|nil  step: the path of one, which alone
 ---  is told, with its requests; is_brief: no step at all, and nothing that its events know
 ---@return string|nil text
 ---@return luafabric.service.Problem|luafabric.Error|nil err
-function M.document(store, found, given)
+function M.document(service, store, found, given)
   given = given or {}
   local state, err
   if given.is_brief then
     state = state_of_row(found.row)
   else
-    state, err = M.state(store, found)
+    state, err = M.state(service, store, found)
   end
   if not state then return nil, err end
   local step = given.step and state.steps[given.step]
@@ -158,14 +183,19 @@ function M.document(store, found, given)
 end
 
 --- The line of a list: what `luafabric runs --output json` prints of it, and what was ordered.
+---@param service luafabric.Service
 ---@param store luafabric.SqliteStore
 ---@param found luafabric.service.Found
 ---@return table|nil fields
 ---@return luafabric.Error|nil err
 ---@return luafabric.Error|nil problem  its events cannot be read
-function M.list_fields(store, found)
+function M.list_fields(service, store, found)
   local entry, err, trouble = { id = found.run_id }, nil, nil
-  if found.is_run then entry, err, trouble = stored_run.entry(store, found.row) end
+  if found.is_run then
+    entry, err, trouble = stored_run.entry(store, found.row, function(...)
+      return service.states:fold(...)
+    end)
+  end
   if not entry then return nil, err end
   local fields = stored_run.entry_fields(found.row, entry)
   fields.order = order_fields(found.order)

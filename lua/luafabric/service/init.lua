@@ -60,6 +60,7 @@ local function own(self)
   if self.pid ~= pid then
     self.pid, self.opened, self.made_client = pid, nil, nil
     self.workflows = require("luafabric.service.workflows").new(self.options.workflows)
+    self.states = require("luafabric.service.states").new()
   end
 end
 
@@ -142,7 +143,7 @@ function Service:document(run_id)
   local found, text
   found, err = found_run.find(store, run_id)
   if not found then return nil, err end
-  text, err = found_run.document(store, found, { is_brief = true })
+  text, err = found_run.document(self, store, found, { is_brief = true })
   return text and require("luafabric.json").decode(text), err
 end
 

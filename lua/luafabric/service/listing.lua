@@ -5,7 +5,6 @@ local core = require "luafabric.core"
 local found_run = require "luafabric.service.found"
 local json = require "luafabric.json"
 local looking = require "luafabric.service.looking"
-local orders = require "luafabric.store.orders"
 local problem = require "luafabric.service.problem"
 local run_document = require "luafabric.view.run_document"
 
@@ -19,14 +18,14 @@ M.states = { "queued", "running", "detached", "ended" }
 -- Those that a page is made of, by id: ?1 the workflow, ?2 the state, ?3 and ?4 the place behind
 -- which the page begins, ?5 how many. A workflow is known by the name of its file, too.
 local PAGE = [[
-select run_id, at as time, 0 as is_run from orders
+select run_id, at as time from orders
 where (?1 is null or workflow = ?1 or json_extract(options, '$.title') = ?1)
   and (?2 is null
     or ?2 = case when state in ('refused', 'cancelled') then 'ended' else 'queued' end)
   and (?3 is null or at < ?3 or at = ?3 and run_id > ?4)
   and not exists (select 1 from runs where runs.run_id = orders.run_id)
 union all
-select run_id, started_at, 1 from runs where (?1 is null or workflow = ?1 or exists (
+select run_id, started_at from runs where (?1 is null or workflow = ?1 or exists (
     select 1 from orders where orders.run_id = runs.run_id and orders.workflow = ?1))
   and (?2 is null or state = ?2)
   and (?3 is null or started_at < ?3 or started_at = ?3 and run_id > ?4)
@@ -59,16 +58,11 @@ local function place_of(store, before)
   return nil, problem.new("bad-query", "before is the id of no run: take the one of `next`")
 end
 
-local function fields_of(service, store, entry)
-  local row, order, err
-  order, err = orders.find(store, entry.run_id)
-  if not order and err.kind ~= "not_found" then return nil, err end
-  if entry.is_run == 1 then
-    row, err = store:find(entry.run_id)
-    if not row then return nil, err end
-  end
+local function fields_of(service, store, run_id)
+  local found, err = found_run.exact(store, run_id)
+  if not found then return nil, err end
   local fields, trouble
-  fields, err, trouble = found_run.list_fields(store, found_run.of(row, order))
+  fields, err, trouble = found_run.list_fields(service, store, found)
   -- What is wrong with one run does not hide the others.
   if trouble then service:log(trouble.message) end
   return fields, err
@@ -85,7 +79,7 @@ local function page_of(service, store, query, limit)
   local list, next_page = core.json_array {}, null
   if #entries > limit then next_page = entries[limit].run_id end
   for index = 1, math.min(limit, #entries) do
-    list[index], err = fields_of(service, store, entries[index])
+    list[index], err = fields_of(service, store, entries[index].run_id)
     if not list[index] then return nil, err end
   end
   return looking.json(200, run_document.encode { runs = list, next = next_page })

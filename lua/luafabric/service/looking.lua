@@ -60,7 +60,7 @@ function M.run(service, request)
   if not store then return nil, err end
   found, err = found_run.find(store, request.params.run)
   if not found then return nil, err end
-  text, err = found_run.document(store, found,
+  text, err = found_run.document(service, store, found,
     { step = request.query.step, is_brief = not has_steps })
   if not text then return nil, err end
   return M.json(200, text)

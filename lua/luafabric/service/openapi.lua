@@ -161,6 +161,8 @@ local function components()
     headers = {
       ["Cache-Control"] = header "Runs change all the time: no-store.",
       ["X-Content-Type-Options"] = header("", { enum = { "nosniff" } }),
+      ["Cross-Origin-Opener-Policy"] = header "same-origin.",
+      ETag = header "Of what it is now.", ["Referrer-Policy"] = header "no-referrer.",
       ["Content-Security-Policy"] = header "Nothing but what the service itself gives.",
       Location = header "The run: /runs/{run}.",
       ["WWW-Authenticate"] = header "As RFC 6750 has it.",

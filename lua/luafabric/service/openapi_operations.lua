@@ -27,6 +27,7 @@ local flag = { type = "boolean" }
 M.query = {
   limit = { description = "Runs on a page.",
     schema = { type = "integer", minimum = 1, maximum = 500, default = 50 } },
+  run = { description = "The run that the page shows.", schema = text() },
   before = { description = "The `next` of the page before.", schema = text() },
   workflow = { description = "Only runs of this workflow, by its file's name or its own.",
     schema = text() },
@@ -75,18 +76,19 @@ local function with_run(...)
   return list
 end
 
-local html_headers = { "Content-Security-Policy" }
+local page_headers = { "Content-Security-Policy", "Cross-Origin-Opener-Policy", "ETag",
+  "Referrer-Policy" }
 
-local function asset(id, what, media_type, headers)
+local function asset(id, what, media_type)
   return { id = id, tag = "page", summary = what, problems = { "no-such-path" }, responses = {
-    [200] = { description = what .. ".", type = media_type, schema = text(), headers = headers },
-    [304] = { description = "It is what If-None-Match has." } } }
+    [200] = { description = what .. ".", type = media_type, schema = text(),
+      headers = page_headers },
+    [304] = { description = "It is what If-None-Match has.", headers = page_headers } } }
 end
 
 --- By method and path, as in service/router.
 M.all = {
-  ["GET /"] = asset("page", "The page that lists runs and shows one live", "text/html",
-    html_headers),
+  ["GET /"] = asset("page", "The page that lists runs and shows one live", "text/html"),
   ["GET /page.css"] = asset("pageStyle", "Its style", "text/css"),
   ["GET /page.js"] = asset("pageScript", "Its script", "text/javascript"),
   ["GET /healthz"] = { id = "health", tag = "service", summary = "Whether the service works",
@@ -133,7 +135,8 @@ M.all = {
   ["GET /runs/{run}/view"] = { id = "viewRun", tag = "page", summary = "A run, drawn",
     uses_store = true, problems = with_run(), responses = { [200] = {
       description = "A part of the page.", type = "text/html", schema = text(),
-      headers = html_headers }, [304] = { description = "It is what If-None-Match has." } } },
+      headers = page_headers }, [304] = { description = "It is what If-None-Match has.",
+      headers = page_headers } } },
   ["POST /runs/{run}/cancel"] = { id = "cancelRun", tag = "runs", summary = "Ask for a run's end",
     uses_store = true, body = "CancelRequest", body_example = { now = false },
     problems = with_run("run-ended", "nobody-runs-it"), responses = {

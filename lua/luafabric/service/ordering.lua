@@ -33,7 +33,7 @@ local function placed(found, status, is_new)
 end
 
 local function placed_before(store, run_id)
-  local found, err = found_run.find(store, run_id)
+  local found, err = found_run.exact(store, run_id)
   if not found then return nil, err end
   return placed(found, 200, false)
 end

@@ -16,6 +16,12 @@ function M.asset(_, request)
   return nil, problem.new("no-such-path", "there is nothing of that path")
 end
 
+-- Whether its workflow is still here; only a run that has ended is asked for.
+local function can_repair(service, store, found)
+  if found.row.state ~= "ended" then return nil end
+  return require("luafabric.service.repair").subject(service, store, found.run_id) ~= nil
+end
+
 --- GET /runs/{run}/view
 ---@param service luafabric.Service
 ---@param request luafabric.service.Request
@@ -27,15 +33,14 @@ function M.view(service, request)
   local found
   found, err = found_run.find(store, request.params.run)
   if not found then return nil, err end
-  local state
+  local state, count
   if found.is_run then
-    state, err = found_run.state(store, found)
-    if not state then return nil, err end
+    state, count = found_run.state(service, store, found)
+    if not state then return nil, count end
   end
   return require("luafabric.service.page").view({ run_id = found.run_id, now = store.now(),
-    state = state, row = found.is_run and found.row or nil, order = found.order,
-    can_repair = found.is_run and found.row.state == "ended" and found.row.outcome ~= "succeeded" },
-    request.headers)
+    state = state, last_event = count, row = found.is_run and found.row or nil,
+    order = found.order, can_repair = can_repair(service, store, found) }, request.headers)
 end
 
 return M

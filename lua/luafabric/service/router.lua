@@ -23,7 +23,8 @@ end
 
 ---@type luafabric.service.Route[]
 M.routes = {
-  { method = "GET", path = "/", room = "pages", answer = "asset", is_page = true },
+  { method = "GET", path = "/", room = "pages", answer = "asset", is_page = true,
+    query = set("run", "before", "workflow", "state") }, -- places of the page, for its script
   { method = "GET", path = "/page.css", room = "pages", answer = "asset", is_page = true },
   { method = "GET", path = "/page.js", room = "pages", answer = "asset", is_page = true },
   { method = "GET", path = "/healthz", room = "health", answer = "answer", is_open = true },

@@ -64,7 +64,7 @@ end
 --- How a run stands; what was ordered may be one by now.
 local function look(store, found)
   local is_waiting = not found.is_run and found.row.state ~= "ended"
-  if is_waiting then return found_run.find(store, found.run_id) end
+  if is_waiting then return found_run.exact(store, found.run_id) end
   if not found.is_run then return found end
   local rows, err = store:rows("select state, outcome from runs where run_id = ?1", found.run_id)
   if not rows then return nil, err end

@@ -29,21 +29,23 @@ end
 --- The state of a run, from all of its events.
 ---@param store luafabric.SqliteStore
 ---@param row luafabric.RunRow
+---@param known { state: luafabric.WorkflowRun, count: integer }|nil  what was found before, and
+---  from how many events: it goes on from there, and is of no use after an error
 ---@return luafabric.WorkflowRun|nil state
----@return luafabric.Error|nil err
-function M.fold(store, row)
-  local events, err = store:events(row.run_id)
+---@return integer|luafabric.Error count  how many events are in it; or the error
+function M.fold(store, row, known)
+  local state, count = known and known.state or history.new(), known and known.count or 0
+  local events, err = store:events(row.run_id, count + 1)
   if not events then return nil, err end
-  local state = history.new()
   for number, event in ipairs(events) do
     local ok, message = pcall(history.apply, state, event)
     if not ok then
       return nil, errors.new { kind = "configuration",
         message = ("event %d of run %s in %s cannot have happened: %s. Please report this")
-          :format(number, row.run_id, store.path, tostring(message)) }
+          :format(count + number, row.run_id, store.path, tostring(message)) }
     end
   end
-  return complete(state, row)
+  return complete(state, row), count + #events
 end
 
 -- ---- its document ----
@@ -82,7 +84,7 @@ end
 -- ---- a line of a list ----
 
 -- Of a run that has ended the last event has the counts; others are folded.
-local function look_into(store, row)
+local function look_into(store, row, fold)
   local last, err
   if row.state == "ended" then last, err = outline.last_event(store, row.run_id) end
   if err then return nil, err end
@@ -90,7 +92,7 @@ local function look_into(store, row)
     return run_list.tally(last.counts), last.at
   end
   local state
-  state, err = M.fold(store, row)
+  state, err = fold(store, row)
   if not state then return nil, err end
   return run_list.tally_of_state(state), state.now
 end
@@ -103,14 +105,15 @@ end
 --- What a list says of a run.
 ---@param store luafabric.SqliteStore
 ---@param row luafabric.RunRow
+---@param fold nil|function  in the place of `M.fold`
 ---@return luafabric.RunListEntry|nil entry
 ---@return luafabric.Error|nil err
 ---@return luafabric.Error|nil problem  its events cannot be read, so that it has no tally
-function M.entry(store, row)
+function M.entry(store, row, fold)
   if row.entry then return row.entry end -- of a service, which has put it together
   local id, err = outline.short_id(store, row.run_id)
   if not id then return nil, err end
-  local tally, heard = look_into(store, row)
+  local tally, heard = look_into(store, row, fold or M.fold)
   local problem = not tally and heard or nil
   if problem then heard = nil end
   local till = row.ended_at
