@@ -410,6 +410,24 @@ describe("the file of the store #process", function()
       .. "--store", message_of(folder .. "/other.db"))
   end)
 
+  it("is a store whenever another process makes it one, while this one looks", function()
+    for looks = 1, 5 do
+      os.remove(path)
+      local db = sqlite.open(path, { create = true })
+      local left = looks
+      local slow = setmetatable({ rows = function(_, ...)
+        left = left - 1
+        if left == 0 then assert(sqlite_store.open(path)):close() end
+        return db:rows(...)
+      end }, { __index = function(_, name)
+        return function(_, ...) return db[name](db, ...) end
+      end })
+      local ok, err = require("luafabric.store.sqlite_schema").check(slow, path, true)
+      assert.is_true(ok, ("before look %d: %s"):format(looks, tostring(err)))
+      db:close()
+    end
+  end)
+
   it("of the first version gets what it lacks, and keeps its runs", function()
     local store = assert(sqlite_store.open(path))
     assert(store:create_run { run_id = "a", workflow = "nightly" }):close()

@@ -170,6 +170,11 @@ local function is_in_use(db)
   return rows[1].count > 0
 end
 
+local function is_current(db)
+  return value_of(db, "application_id") == M.APPLICATION
+    and value_of(db, "user_version") == M.VERSION
+end
+
 local function refuse(message)
   return nil, errors.new { kind = "configuration", message = message }
 end
@@ -202,7 +207,7 @@ function M.check(db, path, may_create)
   local version, message, code = value_of(db, "user_version")
   if not version then return nil, messages.error(path, message, code) end
   local application = value_of(db, "application_id")
-  if application == M.APPLICATION and version == M.VERSION then return true end
+  if is_current(db) then return true end
   if application == M.APPLICATION and version == 1 then
     if not may_create then return true end
     return build(db, path, tables_of_2)
@@ -215,6 +220,7 @@ function M.check(db, path, may_create)
   in_use, message, code = is_in_use(db)
   if in_use == nil then return nil, messages.error(path, message, code) end
   if in_use or version ~= 0 or application ~= 0 then
+    if is_current(db) then return true end -- another process made it, between two of these looks
     return refuse(("%s is a database of another program: give another file with --store")
       :format(path))
   end
