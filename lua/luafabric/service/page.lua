@@ -129,7 +129,7 @@ local function facts_of(known)
   local parent = row.parent or (order.options or {}).parent
   return {
     { "Asked by", order.by and html(order.by) },
-    { "Asked", order.at and html(words.time(order.at)) },
+    { "Asked", not is_begun(known) and order.at and html(words.time(order.at)) },
     { "Run by", run_by(known.row) },
     { "Repairs", parent and run_link(parent) },
     { "Key", row.key and html(row.key) },
