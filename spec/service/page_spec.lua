@@ -240,7 +240,7 @@ describe("a run on the page that has not begun", function()
   it("says that it never will", function()
     local html = drawing { order = { workflow = "nightly", state = "refused",
       inputs = '{"day":"x"}', problem = "inputs.day: no date" } }
-    has(html, "nightly ✗ rejected")
+    has(html, "nightly ✗ rejected It never began: nothing was sent to Fabric.")
     has(html, "day x")
     has(html, "What went wrong inputs.day: no date")
     assert.matches('^<article data%-state="ended"', html)
