@@ -209,18 +209,19 @@ describe("a run on the page", function()
   it("says who asked for it, and what it repairs", function()
     local html = drawing { state = failed().state, order = { by = "ops <b>", at = 1795611599 },
       row = { state = "ended", parent = "ab12", key = "k-1" } }
-    has(html, "Asked by ops <b> Asked 2026-11-25 12:59:59 UTC Repairs ab12 Key k-1")
+    has(html, "Asked by ops <b> Repairs ab12 Key k-1")
     assert.is_truthy(html:find('<a href="?run=ab12">', 1, true))
   end)
 end)
 
 describe("a run on the page that has not begun", function()
-  local order = { workflow = "nightly", state = "queued", inputs = { day = "monday", at = 3 } }
+  local order = { workflow = "nightly", state = "queued", at = 1795611599,
+    inputs = { day = "monday", at = 3 } }
 
   it("says what it waits for, and can be taken back", function()
     local html = drawing { order = order }
     has(html, "nightly ● queued It waits until a worker of the service takes it up.")
-    has(html, "Inputs at 3 day monday")
+    has(html, "Asked 2026-11-25 12:59:59 UTC Inputs at 3 day monday")
     assert.matches('^<article data%-state="queued" data%-last%-event="0"', html)
     assert.are.same({ "cancel" }, actions_of(html))
     has_not(html, "Steps")
@@ -239,7 +240,7 @@ describe("a run on the page that has not begun", function()
   it("says that it never will", function()
     local html = drawing { order = { workflow = "nightly", state = "refused",
       inputs = '{"day":"x"}', problem = "inputs.day: no date" } }
-    has(html, "nightly ✗ rejected")
+    has(html, "nightly ✗ rejected It never began: nothing was sent to Fabric.")
     has(html, "day x")
     has(html, "What went wrong inputs.day: no date")
     assert.matches('^<article data%-state="ended"', html)

@@ -129,7 +129,7 @@ local function facts_of(known)
   local parent = row.parent or (order.options or {}).parent
   return {
     { "Asked by", order.by and html(order.by) },
-    { "Asked", order.at and html(words.time(order.at)) },
+    { "Asked", not is_begun(known) and order.at and html(words.time(order.at)) },
     { "Run by", run_by(known.row) },
     { "Repairs", parent and run_link(parent) },
     { "Key", row.key and html(row.key) },
@@ -158,6 +158,11 @@ local function article(known, state, word, inside)
     .. "</article>\n"):format(word, known.last_event or 0, html(title), html(news), inside)
 end
 
+local before_it_begins = {
+  queued = "It waits until a worker of the service takes it up.",
+  ended = "It never began: nothing was sent to Fabric.",
+}
+
 --- The drawing of a run, for the page to put into itself.
 ---@param known luafabric.KnownRun
 ---@return { status: integer, headers: table<string, string>, body: string } response
@@ -169,7 +174,7 @@ function M.view(known)
   local options = {
     now = state.ended_at or known.now, is_local = is_local, facts = facts_of(known),
     error = known.order and known.order.problem, standing = word == "queued" and word or nil,
-    counts = word == "queued" and "It waits until a worker of the service takes it up." or nil,
+    counts = not is_begun(known) and before_it_begins[word] or nil,
     in_hand = not state.outcome and not state.detached and not is_left(known, state),
     actions = actions.html(state, word, { can_repair = known.can_repair ~= false,
       cancel = known.order and known.order.cancel }),

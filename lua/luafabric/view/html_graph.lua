@@ -131,7 +131,9 @@ local function facts(step, now)
     -- What happened is told by sign and colour, too; there is no room for both words.
     parts[step.outcome == "succeeded" and 1 or 2] = "→ " .. tostring(step.branch)
   end
-  if step.outcome ~= "skipped" then
+  if step.kept then
+    parts[#parts + 1] = step.kept.why == "once" and "reused" or "kept"
+  elseif step.outcome ~= "skipped" then
     parts[#parts + 1] = words.span(words.begun_at(step), step.ended_at or now)
   end
   return table.concat(parts, " · ")

@@ -39,8 +39,9 @@ local function cancel(state, word, asked)
   if cancelled and cancelled.now then return '<p class="note">It is being cancelled.</p>' end
   local now = button("cancel-now", "Cancel at once, without the steps at the end")
   if cancelled then
-    return folded("to-cancel", "Cancel at once…", "<p>It is being cancelled; the steps at the end "
-      .. "still run.</p><p>" .. now .. "</p>")
+    -- An element of its own: its button is not under the finger that has just pressed another.
+    return folded("to-cancel-now", "Cancel at once…", "<p>It is being cancelled; the steps at the "
+      .. "end still run.</p><p>" .. now .. "</p>")
   end
   return folded("to-cancel", "Cancel…", "<p>What runs in Fabric is cancelled; the steps at the end "
     .. "still run.</p><p>" .. button("cancel", "Cancel this run") .. " " .. now .. "</p>")

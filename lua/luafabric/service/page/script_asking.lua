@@ -43,10 +43,20 @@ class Trouble extends Error {
 
 const AWAY = `The service at ${location.host} does not answer.`;
 
+// What the service says are parts of sentences.
+function sentenceOf(text) {
+  const begun = /^[a-z]+ /.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  return /[.!?]$/.test(begun) ? begun : begun + ".";
+}
+
+// An answer of the service itself, or of something in between (RFC 9457).
 async function problemOf(response) {
   const problem = await response.json().catch(() => null);
-  const sentence = problem && (problem.detail || problem.title);
-  if (sentence) return sentence;
+  const said = problem && (problem.detail || problem.title);
+  if (said) {
+    const places = (problem.errors || []).map((error) => `${error.pointer}: ${error.detail}`);
+    return [said, ...places].map(sentenceOf).join(" ");
+  }
   if (response.status >= 502 && response.status <= 504) return AWAY;
   return `The service answered with status ${response.status}.`;
 }
