@@ -17,7 +17,7 @@ describe("luafabric repair --server", function()
   end)
   after_each(function() world:close() end)
 
-  local workflows = { { name = "nightly", inputs = {
+  local workflows = { { name = "night", title = "nightly", inputs = {
     { name = "day", type = "DateTime", required = true }, { name = "rows", type = "Integer" },
     { name = "where", type = "Automatic" }, { name = "key", type = "Text", secret = true } } } }
 

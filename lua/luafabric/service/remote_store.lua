@@ -319,13 +319,18 @@ function Remote:repair(run_id, given)
   return self.call:run(repair, self, run_id, given)
 end
 
+local function list_of(value)
+  return type(value) == "table" and value or {}
+end
+
 local function declared(self, name)
   local value, err = get(self, "/workflows")
   if not value then return nil, err end
-  for _, workflow in ipairs(type(value.workflows) == "table" and value.workflows or {}) do
-    if workflow.name == name then
+  for _, workflow in ipairs(list_of(value.workflows)) do
+    -- A run has the name that its file gives the workflow, which is not always the file's own.
+    if workflow.title == name or workflow.name == name and not present(workflow.title) then
       local inputs = {}
-      for index, input in ipairs(type(workflow.inputs) == "table" and workflow.inputs or {}) do
+      for index, input in ipairs(list_of(workflow.inputs)) do
         inputs[index] = { name = tostring(input.name), type = tostring(input.type),
           secret = input.secret == true or nil }
       end
