@@ -90,7 +90,7 @@ describe("luafabric doctor #process", function()
     ended = doctor({}, { LUAFABRIC_TOKEN = false })
     assert.equal(5, ended.code)
     assert.matches("· tried       a token: LUAFABRIC_TOKEN is not set\n"
-      .. "· tried       an app registration: AZURE_TENANT_ID", ended.out)
+      .. "· tried       others: AZURE_TOKEN_CREDENTIALS leaves some out\n· tried       an app registration: AZURE_TENANT_ID", ended.out)
     assert.matches("✗ credential  no credential was found: set", ended.out)
   end)
 
@@ -180,6 +180,24 @@ describe("luafabric doctor #process", function()
       assert.matches("· proven      as of 20.*tags of Spark sessions: yes",
         doctor({ "Sales", "Ingest" }).out)
       assert.equal(1, submissions())
+    end)
+
+    it("asks first where somebody is at the terminal", function()
+      serve(with())
+      local env = ""
+      for name, value in pairs(environment()) do env = env .. ("%s='%s' "):format(name, value) end
+      local words = command.path .. " doctor --prove Sales Ingest"
+      for answer, wanted in pairs { n = 3, [""] = 3, y = 0 } do
+        local code, output = shell.run(("printf '%s\\n' | %s script -qec '%s' /dev/null"):format(
+          answer, env, words))
+        assert.equal(wanted, code, output)
+        assert.matches("costs what its runs cost%s+Start it%? %[y/N%]", output)
+        assert.equal(wanted == 3, output:find("nothing was started", 1, true) ~= nil)
+        assert.equal(wanted == 3 and 0 or 1, submissions())
+        server.close()
+        serve(with())
+        env = env .. ("LUAFABRIC_ENDPOINT='%s/v1' "):format(server.url)
+      end
     end)
 
     it("tells and keeps it where a tenant is not as it is believed to be", function()

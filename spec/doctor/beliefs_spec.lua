@@ -55,6 +55,12 @@ describe("a run that was seen whole", function()
     assert.matches("more than the 30s", check.advice)
   end)
 
+  it("may not be listed at all for as long as it was looked for", function()
+    local check = check_of("visible_after", { visible_after = "none", unlisted_for = 300 })
+    assert.same({ "warning", 300 }, { check.state, check.answer })
+    assert.matches("not listed within 5m", check.message)
+  end)
+
   it("may have a session with another name", function()
     local check = check_of("tag/Spark", { session_name = "Ingest_0f8fad5b" })
     assert.same({ "warning", false }, { check.state, check.answer })

@@ -25,23 +25,30 @@ local function tell_run(report, run)
       report.terminal, run) or nil }
 end
 
+---@return boolean ok
 local function keep(report, store, client, workspace_id, answers)
-  if next(answers) == nil then return end
+  if next(answers) == nil then return true end
   if not store then
-    return report:tell { name = "kept", state = "note", message = "nothing is kept (--store "
+    report:tell { name = "kept", state = "note", message = "nothing is kept (--store "
       .. "memory): runs do not go by it" }
+    return true
   end
   local ok, err = store:put_findings(client.endpoint, workspace_id, answers)
-  if not ok then return report:fail("kept", err) end
+  if not ok then
+    report:fail("kept", err)
+    return false
+  end
   report:tell { name = "kept", state = "ok", message = ("in %s, for the runs of workflows in this "
     .. "workspace"):format(store.path), store = store.path }
+  return true
 end
 
 --- What the run has settled.
+---@return boolean ok  it is kept, where it was to be
 local function tell_beliefs(report, proof, look, store)
   local checks = beliefs.judge(proof:seen())
   for _, check in ipairs(checks) do report:tell(check) end
-  keep(report, store, look.client, look.workspace_id, beliefs.answers(checks))
+  return keep(report, store, look.client, look.workspace_id, beliefs.answers(checks))
 end
 
 --- The worker: from the names to the run's end. Gives the exit code.
@@ -119,7 +126,8 @@ function M.run(look, options, report, connection, store)
   end)
   if not ok then decision = { raised = decision } end
   local code = conclude(state, report, interrupt, decision)
-  if state.proof then tell_beliefs(report, state.proof, look, store) end
+  local is_kept = not state.proof or tell_beliefs(report, state.proof, look, store)
+  if not is_kept and code == exit_codes.ok then code = exit_codes.failed end
   return code, state.run and results.run_fields(state.run)
 end
 

@@ -16,7 +16,8 @@ local VARIABLE = "AZURE_TOKEN_CREDENTIALS"
 
 --- What each value leaves over; kinds of the environment, then person, machine and cli.
 local selections = {
-  [""] = { kinds = { "environment", "workload" }, person = true, machine = true, cli = true },
+  [""] = { kinds = { "environment", "workload" }, person = true, machine = true, cli = true,
+    is_all = true },
   prod = { kinds = { "environment", "workload" }, machine = true },
   dev = { kinds = {}, person = true, cli = true },
   environmentcredential = { kinds = { "environment" } },
@@ -49,6 +50,9 @@ local function described(getenv, selection, reasons, tried)
   local credential, err = environment.read(getenv, "token")
   if credential or err.code ~= "no_credential" then return credential, err end
   tried[1] = missing.token
+  if not selection.is_all then
+    tried[2] = { name = "others", reason = VARIABLE .. " leaves some out" }
+  end
   for _, kind in ipairs(selection.kinds) do
     credential, err = environment.read(getenv, kind)
     if credential or err.code ~= "no_credential" then return credential, err end

@@ -16,6 +16,7 @@ local M = {}
 ---@field request_id string|nil      its RequestId
 ---@field row table|nil              of the list, of api.jobs
 ---@field visible_after number|nil   seconds from the answer until it was listed
+---@field unlisted_for number|nil    it was looked for so long in vain, seconds
 ---@field enough number              seconds that are waited for usually (visible_after of a client)
 ---@field tag string|nil             that was sent
 ---@field tag_question string|nil    the question that it answers
@@ -79,6 +80,11 @@ end
 
 function readers.visible_after(facts)
   local seconds = facts.visible_after
+  if not seconds and facts.unlisted_for then
+    return facts.unlisted_for, ("the run was not listed within %s"):format(
+      duration.format(facts.unlisted_for)), "a lost run may not be found: settle what is unknown "
+      .. "with luafabric resolve"
+  end
   if not seconds then return nil end
   local message = ("the run was listed %.1f s after its submission was answered"):format(seconds)
   if seconds <= facts.enough then return seconds, message end

@@ -115,7 +115,11 @@ local function await_row(self, pause)
     facts.row = row_of(self)
     local now = host.now()
     if facts.row then facts.visible_after = now - from end
-    if facts.row or now > from + LIST_PATIENCE then return end
+    if now > from + LIST_PATIENCE then
+      facts.unlisted_for = LIST_PATIENCE
+      return
+    end
+    if facts.row then return end
     tasks.sleep(pause)
   end
 end

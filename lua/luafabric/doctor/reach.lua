@@ -33,7 +33,7 @@ local function failed(fields)
 end
 
 -- What Fabric's API says to who has no token, or asks too often.
-local usual = { [200] = true, [401] = true, [403] = true, [429] = true }
+local usual = { [401] = true, [403] = true, [429] = true }
 
 local function strange(endpoint, status)
   if status == 407 then
@@ -45,8 +45,9 @@ local function strange(endpoint, status)
       endpoint, status), advice = "Fabric, or what is in front of it, is unwell: try again later" }
   end
   return failed { stage = "HTTP", status = status, kind = "configuration",
-    message = ("%s answers HTTP %d, which Fabric's API does not"):format(endpoint, status),
-    advice = "check the endpoint: Fabric's own ends in /v1" }
+    message = ("%s answers HTTP %d to a request without a token, which Fabric's API does not")
+      :format(endpoint, status), advice = "check the endpoint: Fabric's own ends in /v1; is "
+      .. "something else in front of it (a proxy's or a network's own page)?" }
 end
 
 --- Whether the endpoint is there.
