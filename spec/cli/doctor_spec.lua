@@ -90,7 +90,8 @@ describe("luafabric doctor #process", function()
     ended = doctor({}, { LUAFABRIC_TOKEN = false })
     assert.equal(5, ended.code)
     assert.matches("· tried       a token: LUAFABRIC_TOKEN is not set\n"
-      .. "· tried       others: AZURE_TOKEN_CREDENTIALS leaves some out\n· tried       an app registration: AZURE_TENANT_ID", ended.out)
+      .. "· tried       others: AZURE_TOKEN_CREDENTIALS leaves some out\n"
+      .. "· tried       an app registration: AZURE_TENANT_ID", ended.out)
     assert.matches("✗ credential  no credential was found: set", ended.out)
   end)
 
@@ -212,6 +213,38 @@ describe("luafabric doctor #process", function()
       assert.is_true(found.visible_after >= 2)
       assert.same({ false, false, false, "requestid" }, { found["tag/Spark"],
         found.request_id_is_root, found.exit_value, found.client_request_id.place })
+    end)
+
+    it("lets a later run find by its name what a lost answer started, and only then", function()
+      local file = assert(io.open(folder .. "/nightly.lua", "w"))
+      file:write [[
+        local fabric = require "luafabric"
+        return fabric.workflow("nightly", function(flow)
+          flow:notebook("ingest", { workspace = "Sales", notebook = "Ingest",
+            compute = fabric.spark() })
+        end)]]
+      file:close()
+      local lost = { status = 503, applied = true,
+        job = { status = "Completed", exit_value = "done" } }
+      local function nightly(env)
+        return command.run({ "run", folder .. "/nightly.lua" }, { env = environment(env) })
+      end
+
+      local options = with()
+      options.faults = { { at = "submit", number = 1, fault = lost } }
+      serve(options)
+      assert.equal(6, nightly({ XDG_STATE_HOME = folder .. "/other" }).code)
+      server.close()
+
+      options.faults = { ENDS, { at = "submit", number = 2, fault = lost } }
+      ENDS.number = 1
+      serve(options)
+      ENDS.number = "every"
+      assert.equal(0, doctor({ "--prove", "Sales", "Ingest" }).code)
+      local ended = nightly()
+      assert.equal(0, ended.code, ended.err)
+      assert.matches("in doubt.*found  job", ended.err)
+      assert.equal(2, submissions())
     end)
 
     it("says what to do in a tenant without the typed route", function()
