@@ -234,6 +234,12 @@ describe("luafabric doctor #process", function()
       options.faults = { { at = "submit", number = 1, fault = lost } }
       serve(options)
       assert.equal(6, nightly({ XDG_STATE_HOME = folder .. "/other" }).code)
+      -- Until that is settled, a run of doctor's could be taken for it.
+      local refused = doctor({ "--prove", "Sales", "Ingest" },
+        { XDG_STATE_HOME = folder .. "/other" })
+      assert.equal(2, refused.code)
+      assert.matches("✗ store .*by ingest of run %x+, is not settled.*Wait until 20", refused.out)
+      assert.equal(1, submissions())
       server.close()
 
       options.faults = { ENDS, { at = "submit", number = 2, fault = lost } }

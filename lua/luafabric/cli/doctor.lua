@@ -115,10 +115,25 @@ local function may_start(terminal, options)
   return answer:find("^%s*[yY]") ~= nil
 end
 
+--- Where it is kept: what cannot be kept is not paid for, nor what could be taken for another's.
+---@return luafabric.SqliteStore|nil store  nil without an error: memory
+---@return luafabric.Error|nil err
+local function open_store(look, options)
+  if options.store == "memory" then return nil end
+  local store, err = store_option.open(options)
+  if not store then return nil, err end
+  local other
+  other, err = store:unsettled(look.workspace_id, look.notebook_id)
+  if not other and not err then return store end
+  store:close()
+  return nil, err or errors.new { kind = "usage", message = ("nothing was started: a submission of "
+    .. "this notebook, by %s of run %s, is not settled, and this run could be taken for its. Wait "
+    .. "until %s, or name another notebook"):format(other.path, other.run_id,
+      core.format_time(other.blocks_until)) }
+end
+
 local function prove(look, options, report)
-  -- Before anything is sent: what cannot be kept is not paid for.
-  local store, err
-  if options.store ~= "memory" then store, err = store_option.open(options) end
+  local store, err = open_store(look, options)
   if err then
     report:fail("store", err)
     return report:close(exit_codes.of_error(err))
