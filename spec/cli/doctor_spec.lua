@@ -112,6 +112,30 @@ describe("luafabric doctor #process", function()
     assert.matches("✓ credential  Azure CLI gives a token", ended.out)
   end)
 
+  it("says what the authority makes of an app's secret", function()
+    serve { clients = { ["app-1"] = "right" } }
+    local app = { LUAFABRIC_TOKEN = false, AZURE_TENANT_ID = "contoso", AZURE_CLIENT_ID = "app-1",
+      AZURE_CLIENT_SECRET = "wr0ng-s3cret", AZURE_AUTHORITY_HOST = server.url }
+    local ended = doctor({}, app)
+    assert.equal(5, ended.code)
+    assert.matches("✗ credential .*AADSTS7000215", ended.out)
+    assert.is_nil(ended.out:find("wr0ng-s3cret", 1, true))
+    app.AZURE_CLIENT_SECRET = "right"
+    ended = doctor({}, app)
+    assert.equal(0, ended.code)
+    assert.matches("✓ credential  AZURE_CLIENT_SECRET for app app%-1 gives a token", ended.out)
+  end)
+
+  it("leaves at Ctrl-C", function()
+    serve { faults = { { at = "workspaces", number = "every", delay = 40 } } }
+    local running = command.start({ "doctor", "-o", "json" }, { env = environment() })
+    running:until_true(function() return #server.told() > 0 end)
+    running:kill "INT"
+    local ended = running:finish()
+    assert.same({ 3, 3 }, { ended.code, ended.document.exit_code })
+    assert.matches("interrupted", ended.err)
+  end)
+
   it("says how far the way to an endpoint is open", function()
     local ended = doctor({}, { LUAFABRIC_ENDPOINT = "http://127.0.0.1:1/v1" })
     assert.equal(2, ended.code)

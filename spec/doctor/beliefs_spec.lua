@@ -67,6 +67,12 @@ describe("a run that was seen whole", function()
     assert.matches("exclusive = true", check.advice)
   end)
 
+  it("may have a session with another name at first, which is no proof", function()
+    local check = check_of("tag/Spark", { had_other_name = true })
+    assert.same({ "warning", false }, { check.state, check.answer })
+    assert.matches("another one at first", check.message)
+  end)
+
   it("may have an exit value that cannot be read, or none", function()
     assert.is_false(check_of("exit_value", { details_read = "none", exit_value = "none" }).answer)
     local check = check_of("exit_value", { exit_value = "none" })

@@ -61,6 +61,22 @@ describe("a proof", function()
       assert.is_true(answers.exit_value)
     end)
 
+  it("takes no name for a proof that was another at first", function()
+    local world, proof = worlds.new { seconds = 90, settings = { session_names = false } }, nil
+    world.run(function(loop)
+      proof = assert(proving.prepare(world.client(), { workspace = "Sales", notebook = "Ingest" }))
+      assert(proof:submit())
+      loop:spawn(function()
+        require("luafabric.tasks").sleep(20)
+        world.service.settings.session_names = true
+      end)
+      proof:watch()
+    end)
+    local facts = proof:seen()
+    assert.truthy(facts.session_name:find(facts.tag, 1, true))
+    assert.is_false(beliefs.answers(beliefs.judge(facts))["tag/Spark"])
+  end)
+
   it("measures how long it takes until a run is listed", function()
     local lag = prove({ visibility_lag = { list = 41 } }).visible_after
     assert.is_true(lag >= 41 and lag < 44)

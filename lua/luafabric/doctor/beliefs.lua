@@ -21,6 +21,7 @@ local M = {}
 ---@field tag string|nil             that was sent
 ---@field tag_question string|nil    the question that it answers
 ---@field session_name string|nil    the last one that was shown for its session
+---@field had_other_name boolean|nil  it had another one at first
 ---@field outcome string|nil         how it ended
 ---@field details_read boolean|nil   its notebook instance was to be had
 ---@field exit_value string|nil
@@ -95,7 +96,13 @@ end
 local function tag(facts)
   if not facts.tag or not facts.accepted then return nil end
   if not facts.session_name then return nil end
-  if facts.session_name:find(facts.tag, 1, true) then
+  local is_shown = facts.session_name:find(facts.tag, 1, true)
+  if is_shown and facts.had_other_name then
+    -- Who looks in between would take it for somebody else's run.
+    return false, "livySessions shows the name that a run gives its session, but another one at "
+      .. "first", "where nobody else runs a notebook, exclusive = true finds a lost run"
+  end
+  if is_shown then
     return true, "livySessions shows the name that a run gives its session: a lost run is found by "
       .. "its tag"
   end

@@ -131,6 +131,7 @@ local function await_name(self, pause)
   while facts.tag do
     facts.session_name = session_name_of(self) or facts.session_name
     local is_shown = facts.session_name and facts.session_name:find(facts.tag, 1, true)
+    if facts.session_name and not is_shown then facts.had_other_name = true end
     if run.outcome then limit = limit or host.now() + AFTER_END * self.client.visible_after end
     if is_shown or limit and host.now() > limit then return end
     tasks.sleep(pause)
