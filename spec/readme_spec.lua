@@ -100,6 +100,13 @@ describe("the README #process", function()
       .. "Azure CLI\ndevice code\nthe first credential that is there\n", output)
   end)
 
+  it("looks at everything, and proves it with one run", function()
+    start { notebooks = "examples/seattle" }
+    local output = run("doctor", environment .. ("export XDG_STATE_HOME='%s'\n"):format(scratch))
+    assert.matches("whether it may be run shows only a run", output)
+    assert.matches("kept        in .*runs%.db", output)
+  end)
+
   it("shows a fault script that does what its comments say", function()
     write(scratch .. "/faults.lua", snippets.faults)
     start { notebooks = "examples/seattle", faults = scratch .. "/faults.lua" }

@@ -31,7 +31,8 @@ function M.new(options)
     return answer or world.service:handle(request, now)
   end }
   local workspace = world.service.catalog.list[1]
-  world.ws, world.nb = workspace.id, workspace.items[1] and workspace.items[1].id
+  if workspace then world.ws = workspace.id end
+  world.nb = workspace and workspace.items[1] and workspace.items[1].id
 
   --- A client of this world.
   function world.client(given)

@@ -119,6 +119,19 @@ echo '{"accessToken":"t'$(wc -l < $folder/count)'",]] .. field .. [[}']], [[
     assert.not_equal(0, code)
   end)
 
+  it("is given the time of the loop that waits for it", function()
+    local output = with_az("exec sleep 1000", [[
+      local tasks = require "luafabric.tasks"
+      local host = require("luafabric.hosts.virtual").new()
+      local loop = tasks.new(host)
+      loop:run(loop:spawn(function()
+        local began = host.now()
+        local _, err = credentials.azure_cli { timeout = 900 }:token()
+        print(err.message, math.floor(host.now() - began + 0.5))
+      end))]])
+    assert.equal("no token from the Azure CLI: it gave no answer within 900 s\t900\n", output)
+  end)
+
   it("that says too much is ended", function()
     assert.matches("it gave no answer", with_az("yes", "show(credentials.azure_cli())"))
   end)

@@ -120,6 +120,35 @@ describe("the default credential", function()
   end)
 end)
 
+describe("who asks what was tried", function()
+  local function tried_of(variables)
+    local tried, names = {}, {}
+    local credential = require("luafabric.credentials.default").read(getenv_of(variables), tried)
+    for index, entry in ipairs(tried) do names[index] = entry.name .. ": " .. entry.reason end
+    return names, credential, tried
+  end
+
+  it("hears of each kind that the environment does not describe, up to the one that is there",
+    function()
+      assert.same({}, tried_of { LUAFABRIC_TOKEN = "t" })
+      assert.same({ "a token: LUAFABRIC_TOKEN is not set" },
+        tried_of(with { AZURE_CLIENT_SECRET = "s" }))
+      local names = tried_of(with { AZURE_TOKEN_CREDENTIALS = "EnvironmentCredential" })
+      assert.matches("^others: AZURE_TOKEN_CREDENTIALS leaves some out", names[2])
+      assert.matches("^an app registration: AZURE_CLIENT_SECRET is not set, although ", names[3])
+    end)
+
+  it("hears of those that show only when a token is wanted, then", function()
+    local _, credential, tried = tried_of { AZURE_TOKEN_CREDENTIALS = "prod" }
+    local before = #tried
+    world.run({ { status = 400, headers = {}, body = '{"error":"invalid_request"}' } }, function()
+      assert.is_nil(credential:token())
+    end)
+    assert.equal(before + 1, #tried)
+    assert.matches("^managed identity", tried[#tried].name)
+  end)
+end)
+
 describe("a chain of credentials", function()
   local calls
 

@@ -14,6 +14,12 @@ function M.list(endpoint, workspace_id, token)
     path = request.path("/workspaces/%s/notebooks", workspace_id) })
 end
 
+--- One notebook.
+function M.get(endpoint, workspace_id, notebook_id)
+  return request.new(endpoint, { purpose = "notebooks",
+    path = request.path("/workspaces/%s/notebooks/%s", workspace_id, notebook_id) })
+end
+
 --- The instance with exit value and monitoring links. Only its beta contract exists.
 function M.get_instance(endpoint, workspace_id, notebook_id, job_id)
   return request.new(endpoint, { purpose = "instance", query = "beta=true",

@@ -125,6 +125,7 @@ function M.parser()
   list:argument("workspace", "Name or id."):argname("WORKSPACE")
   list:argument("notebook", "Name or id."):argname("NOTEBOOK")
   add_common(list)
+  require("luafabric.cli.doctor").add(parser)
   add_emulator(parser)
   require("luafabric.cli.login").add(parser)
   local completion = parser:command("completion", "Print a completion script for a shell.")
@@ -165,6 +166,9 @@ end
 local function contradiction(options)
   if options.command == "run" or options.command == "repair" then
     return workflow_arguments.contradiction(options)
+  end
+  if options.command == "doctor" then
+    return require("luafabric.cli.doctor").contradiction(options)
   end
   if options.local_dir and options.endpoint then
     return "--local and --endpoint contradict each other: --local has an endpoint of its own"

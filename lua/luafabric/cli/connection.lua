@@ -91,9 +91,16 @@ function Connection:start_emulator(tell, secrets)
   return { endpoint = endpoint, credential = require("luafabric.credentials").token(token) }
 end
 
-local function remote(options)
+--- The API that is meant, where that is not Fabric's own.
+---@param options table  of the command line
+---@return string|nil endpoint
+function M.endpoint(options)
   local endpoint = options.endpoint or os.getenv("LUAFABRIC_ENDPOINT")
-  if endpoint == "" then endpoint = nil end
+  return endpoint ~= "" and endpoint or nil
+end
+
+local function remote(options)
+  local endpoint = M.endpoint(options)
   local credential, err = require("luafabric.credentials").default()
   if not credential then return nil, err end
   return { endpoint = endpoint, credential = credential }
@@ -121,9 +128,21 @@ function Connection:client(on_event, tell, secrets)
     settings, err = remote(self.options)
   end
   if not settings then return nil, err end
+  local client
+  client, err = self:new_client(settings, on_event)
+  if client then return identify(client, settings.credential) end
+  return nil, err
+end
+
+--- A client of these settings, with what the command line says; nobody is asked anything.
+---@param settings { endpoint: string|nil, credential: luafabric.Credential }
+---@param on_event nil|fun(event: table)
+---@return table|nil client
+---@return luafabric.Error|nil err
+function Connection:new_client(settings, on_event)
   settings.route, settings.on_event = self.options.route, on_event
   local ok, client = pcall(require("luafabric.client").new, settings)
-  if ok then return identify(client, settings.credential) end
+  if ok then return client end
   if errors.is(client) then return nil, client end
   return nil, errors.new { kind = "configuration",
     message = (tostring(client):gsub("^[^\n:]+:%d+: ", "")) }

@@ -7,7 +7,7 @@ local M = {}
 -- The commands of one word, whose help says it all; those of the store, by the module of each.
 local of_one_word = { run = true, plan = true, simulate = true, convert = true, runs = true,
   show = true, events = true, cancel = true, repair = true, resolve = true,
-  login = true, logout = true }
+  login = true, logout = true, doctor = true }
 local of_the_store = { runs = "luafabric.cli.store_runs", show = "luafabric.cli.store_show",
   events = "luafabric.cli.store_events", cancel = "luafabric.cli.store_cancel",
   resolve = "luafabric.cli.store_resolve" }
@@ -74,6 +74,9 @@ local function dispatch(options, terminal)
   if of_the_store[options.command] then
     return require(of_the_store[options.command]).run(options, terminal)
   end
+  if options.command == "doctor" then
+    return require("luafabric.cli.doctor").run(options, terminal)
+  end
   if options.action == "run" then
     return require("luafabric.cli.notebook_run").run(options, terminal)
   end
@@ -86,7 +89,7 @@ local function print_usage(terminal)
   terminal:tell(require("luafabric.cli.arguments").parser():get_usage())
   terminal:tell("commands: run, repair, plan, simulate, convert, runs, show, events, cancel, "
     .. "resolve, login, logout, notebook run, notebook status, notebook cancel, notebook list, "
-    .. "emulator, completion")
+    .. "doctor, emulator, completion")
   terminal:tell(hint {})
   return exit_codes.usage
 end

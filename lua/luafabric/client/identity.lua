@@ -11,12 +11,21 @@ local M = {}
 -- No secret: what is fingerprinted are ids, and all processes must come to the same.
 local KEY = "luafabric quotas"
 
---- Tenant and object of the identity, where the token can be read. Microsoft says that clients
---- must not rely on an access token's form, and nothing here does: it only tells two apart.
-local function claims_of(token)
+--- What a token says of itself, where it can be read. Microsoft says that clients must not rely on
+--- an access token's form, and nothing here does: it tells two apart, or tells a person about one.
+---@param token string
+---@return table|nil claims
+function M.claims(token)
   local payload = token:match("^[%w_-]+%.([%w_-]+)%.[%w_-]*$")
-  local claims = payload and json.decode(base64.decode_url(payload))
-  if type(claims) ~= "table" then return nil end
+  local text = payload and base64.decode_url(payload)
+  local claims = text and json.decode(text)
+  return type(claims) == "table" and claims or nil
+end
+
+--- Tenant and object of the identity.
+local function names_of(token)
+  local claims = M.claims(token)
+  if not claims then return nil end
   local who = claims.oid or claims.appid or claims.azp or claims.sub
   if type(who) ~= "string" then return nil end
   return tostring(claims.tid) .. " " .. who
@@ -27,7 +36,7 @@ end
 ---@param credential_name string
 ---@return string fingerprint
 function M.of(token, credential_name)
-  return core.fingerprint(KEY, claims_of(token) or credential_name)
+  return core.fingerprint(KEY, names_of(token) or credential_name)
 end
 
 return M

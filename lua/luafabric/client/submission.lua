@@ -42,6 +42,8 @@ local LOOKS = { 5, 10, 15, 30, 60 }
 --- @field first_unsent number|nil  host time of the first failure before the send
 --- @field limited integer|nil      how many 429 and 430 in a row
 --- @field renewed boolean|nil      a 401 was answered with a new token
+--- @field headers table<string, string>|nil  sent beside the usual ones
+--- @field answer table|nil         the completion that accepted it
 --- @field intent luafabric.Intent|nil  open from right before the send until its answer
 --- @field alone boolean|nil        it waits until the notebook has no other open intent
 --- @field tag string|nil           what is in the name of its session, and of no other
@@ -140,6 +142,7 @@ end
 local function accepted(self, completion)
   local run, host = self.run, call.host()
   local said = jobs.read_accepted(completion)
+  self.answer = completion
   run.accepted_at, run.clock = host.now(), host.name
   run.request_id, run.hint = said.request_id, said.retry_after
   run.job_id = said.job_id
@@ -270,7 +273,10 @@ end
 
 local function request_of(self)
   local run = self.run
-  return jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id, self.body)
+  local request = jobs.submit(self.endpoint, self.route, run.workspace_id, run.notebook_id,
+    self.body)
+  for name, value in pairs(self.headers or {}) do request.headers[name] = value end
+  return request
 end
 
 --- Its way through the gate of the quotas.

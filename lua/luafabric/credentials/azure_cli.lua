@@ -48,8 +48,8 @@ end
 
 --- What the child writes until it ends, or nil when it takes too long or says too much.
 local function outputs(child, io, timeout)
-  local out, err, deadline = "", "", core.monotonic() + timeout
-  while core.monotonic() < deadline and #out + #err <= LONGEST do
+  local out, err, deadline = "", "", io.elapsed() + timeout
+  while io.elapsed() < deadline and #out + #err <= LONGEST do
     local more, more_err = child:read(), child:read_error()
     out, err = out .. (more or ""), err .. (more_err or "")
     if not more and not more_err then return out, err, child:wait(1) end

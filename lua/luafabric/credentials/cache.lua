@@ -34,6 +34,7 @@ end
 ---@field request fun(request: table): table  as tasks.request
 ---@field sleep? fun(seconds: number)  default tasks.sleep
 ---@field random? fun(): number  default the host's
+---@field elapsed? fun(): number  seconds since any time, default the host's clock
 
 --- Gives the two functions and the name the looks of a credential.
 ---@param name string
@@ -63,10 +64,12 @@ local function complete(io)
   local _, loop = tasks.current()
   local host = loop and loop.host or {}
   io = io or {}
-  local now = io.now or host.wall
-  return { now = type(now) == "function" and now or function() return now end,
+  local given = io.now or host.wall
+  local now = type(given) == "function" and given or function() return given end
+  return { now = now,
     request = io.request or tasks.request, sleep = io.sleep or tasks.sleep,
-    random = io.random or host.random or no_randomness }
+    random = io.random or host.random or no_randomness,
+    elapsed = io.elapsed or host.now or now }
 end
 
 --- Half of a short life is all that can be had early.

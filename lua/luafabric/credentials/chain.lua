@@ -30,9 +30,10 @@ end
 ---@param list luafabric.Credential[]  whose error has the code "no_credential" where it is absent
 ---@param advice? string    what to do when none is there
 ---@param reasons? string[] why others are not in the list
+---@param tried? { name: string, reason: string }[]  gets those that turn out to be absent
 ---@return luafabric.Credential|nil credential
 ---@return string|nil problem
-function M.new(list, advice, reasons)
+function M.new(list, advice, reasons, tried)
   local problem = check(list)
   if problem then return nil, problem end
   local chosen
@@ -49,6 +50,7 @@ function M.new(list, advice, reasons)
       end
       if not is_absent(err) then return nil, err end
       said[#said + 1] = err.message
+      if tried then tried[#tried + 1] = { name = credential.name, reason = err.message } end
     end
     return nil, nobody(said, advice)
   end

@@ -16,7 +16,8 @@ local VARIABLE = "AZURE_TOKEN_CREDENTIALS"
 
 --- What each value leaves over; kinds of the environment, then person, machine and cli.
 local selections = {
-  [""] = { kinds = { "environment", "workload" }, person = true, machine = true, cli = true },
+  [""] = { kinds = { "environment", "workload" }, person = true, machine = true, cli = true,
+    is_all = true },
   prod = { kinds = { "environment", "workload" }, machine = true },
   dev = { kinds = {}, person = true, cli = true },
   environmentcredential = { kinds = { "environment" } },
@@ -24,6 +25,15 @@ local selections = {
   devicecodecredential = { kinds = {}, person = true },
   managedidentitycredential = { kinds = {}, machine = true },
   azureclicredential = { kinds = {}, cli = true },
+}
+
+--- What is missing of each kind of the environment, for who asks what was tried.
+local missing = {
+  token = { name = "a token", reason = "LUAFABRIC_TOKEN is not set" },
+  environment = { name = "an app registration", reason = "AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+    .. "AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH are not set" },
+  workload = { name = "a workload identity", reason = "AZURE_FEDERATED_TOKEN_FILE is not set, and "
+    .. "this is no job of GitHub Actions or Azure Pipelines" },
 }
 
 local function selection_of(getenv)
@@ -36,13 +46,20 @@ local function selection_of(getenv)
 end
 
 --- A credential of the environment; or nil and why, where that ends the search.
-local function described(getenv, selection, reasons)
+local function described(getenv, selection, reasons, tried)
   local credential, err = environment.read(getenv, "token")
   if credential or err.code ~= "no_credential" then return credential, err end
+  tried[1] = missing.token
+  if not selection.is_all then
+    tried[2] = { name = "others", reason = VARIABLE .. " leaves some out" }
+  end
   for _, kind in ipairs(selection.kinds) do
     credential, err = environment.read(getenv, kind)
     if credential or err.code ~= "no_credential" then return credential, err end
-    if err.message:find(" although ", 1, true) then reasons[#reasons + 1] = err.message end
+    local is_begun = err.message:find(" although ", 1, true)
+    if is_begun then reasons[#reasons + 1] = err.message end
+    tried[#tried + 1] = is_begun and { name = missing[kind].name, reason = err.message }
+      or missing[kind]
   end
 end
 
@@ -52,7 +69,7 @@ local function variable(getenv, name)
 end
 
 --- Those that show only when they are asked whether they are there.
-local function to_ask(getenv, selection, reasons)
+local function to_ask(getenv, selection, reasons, tried)
   local found, scope = {}, variable(getenv, "LUAFABRIC_SCOPE")
   local alone = selection.machine and not selection.cli and #selection.kinds == 0
   -- Whoever signed in for luafabric meant it, and looking into a file takes no time.
@@ -63,31 +80,35 @@ local function to_ask(getenv, selection, reasons)
       { getenv = getenv, probe = not alone })
     found[#found + 1] = credential
     reasons[#reasons + 1] = problem
+    if problem then tried[#tried + 1] = { name = "managed identity", reason = problem } end
   end
   if selection.cli then
     local credential, problem = azure_cli.new {
       tenant_id = variable(getenv, "AZURE_TENANT_ID"), scope = scope }
     found[#found + 1] = credential
     reasons[#reasons + 1] = problem
+    if problem then tried[#tried + 1] = { name = "Azure CLI", reason = problem } end
   end
   return found
 end
 
 --- The credential that is there.
 ---@param getenv? fun(name: string): string|nil  default os.getenv
+---@param tried? { name: string, reason: string }[]  gets what was looked for and is not there, at
+---  once or when a token is wanted
 ---@return luafabric.Credential|nil credential
 ---@return luafabric.Error|nil err
-function M.read(getenv)
-  getenv = getenv or os.getenv
+function M.read(getenv, tried)
+  getenv, tried = getenv or os.getenv, tried or {}
   local selection, err = selection_of(getenv)
   if not selection then return nil, err end
   local reasons = {}
-  local credential, problem = described(getenv, selection, reasons)
+  local credential, problem = described(getenv, selection, reasons, tried)
   if credential or problem then return credential, problem end
-  local found = to_ask(getenv, selection, reasons)
+  local found = to_ask(getenv, selection, reasons, tried)
   local advice = environment.advice .. (selection.cli
     and ", or sign in with az login or luafabric login" or "")
-  if #found > 0 then return chain.new(found, advice, reasons) end
+  if #found > 0 then return chain.new(found, advice, reasons, tried) end
   return nil, errors.new { kind = "unauthorized", code = "no_credential",
     message = ("no credential was found: %s%s"):format(advice,
       #reasons > 0 and " (" .. table.concat(reasons, "; ") .. ")" or "") }

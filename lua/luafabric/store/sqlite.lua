@@ -347,6 +347,18 @@ function Store:job(job_id)
   return rows and rows[1], err
 end
 
+--- The submission of a notebook that is not settled yet: a run that is started meanwhile may be
+--- taken for its run.
+---@param workspace_id string
+---@param notebook_id string
+---@return { run_id: string, path: string, blocks_until: number }|nil row  nil without err: none
+---@return luafabric.Error|nil err
+function Store:unsettled(workspace_id, notebook_id)
+  local rows, err = self:rows([[select run_id, path, blocks_until from intents where notebook = ?1
+    and state = 'open' and blocks_until > ?2]], workspace_id .. "/" .. notebook_id, self.now())
+  return rows and rows[1], err
+end
+
 Store.create_run = owning.create_run
 Store.open_run = owning.open_run
 Store.request = requests.add
