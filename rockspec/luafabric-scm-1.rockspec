@@ -272,6 +272,7 @@ build = {
     ["luafabric.policy.retry"] = "lua/luafabric/policy/retry.lua",
     ["luafabric.policy.retry_budget"] = "lua/luafabric/policy/retry_budget.lua",
     ["luafabric.policy.step_retry"] = "lua/luafabric/policy/step_retry.lua",
+    ["luafabric.redaction"] = "lua/luafabric/redaction.lua",
     ["luafabric.service.notebook_workflow"] = "lua/luafabric/service/notebook_workflow.lua",
     ["luafabric.service.page"] = "lua/luafabric/service/page.lua",
     ["luafabric.service.page.actions"] = "lua/luafabric/service/page/actions.lua",
