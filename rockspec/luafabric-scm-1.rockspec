@@ -225,6 +225,7 @@ build = {
     ["luafabric.engine.cancelling"] = "lua/luafabric/engine/cancelling.lua",
     ["luafabric.engine.capacity_queue"] = "lua/luafabric/engine/capacity_queue.lua",
     ["luafabric.engine.changing"] = "lua/luafabric/engine/changing.lua",
+    ["luafabric.engine.common_store"] = "lua/luafabric/engine/common_store.lua",
     ["luafabric.engine.conditions"] = "lua/luafabric/engine/conditions.lua",
     ["luafabric.engine.continuing"] = "lua/luafabric/engine/continuing.lua",
     ["luafabric.engine.fan_out"] = "lua/luafabric/engine/fan_out.lua",

@@ -91,7 +91,7 @@ local function signatures_of(sources)
     for comment in text:gmatch("/%*\n(%*%* .-)%*/") do
       local head = comment:gsub("^%*%* ", ""):gsub("\n%*%* ?", " ")
       repeat
-        local name, rest = head:match("^([%l_:]+)%s?([%({].*)$")
+        local name, rest = head:match("^([%l%d_:]+)%s?([%({].*)$")
         if name then
           signatures[name] = count_arguments(rest)
           head = rest:match("^%b(), (.*)$") or ""
