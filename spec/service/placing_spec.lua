@@ -143,7 +143,7 @@ end)]])
       local definition = world.service:workflow "plain"
       local key = require("luafabric.workflow.run_key").of(assert(definition:plan {}),
         world.store:fingerprint_key())
-      world:put("ab12", { key = key })
+      world:put("ab12", { key = key, workflow = "plain" })
       assert.same({ 409, "ab12" }, { post("/workflows/plain/runs").status,
         post("/workflows/plain/runs").value.run_id })
       local joined = post("/workflows/plain/runs?on_duplicate=join")
@@ -160,6 +160,18 @@ end)]])
       end
       assert.equal(1, world:ordered())
     end)
+  end)
+
+  it("joins nothing of another workflow, whatever its key", function()
+    local first = nightly({ key = "mine" }).value.id
+    local response = post("/workflows/plain/runs", { key = "mine", on_duplicate = "join" })
+    assert.same({ 409, first }, { response.status, response.value.run_id })
+    assert.matches("of the workflow Every night has the same key", response.value.detail, 1, true)
+    response = post("/notebooks/plain/x/runs", { key = "mine", on_duplicate = "join" })
+    assert.equal(409, response.status)
+    world:put("cd", { key = "other", workflow = "somebody's" })
+    assert.equal(409, post("/workflows/plain/runs", { key = "other",
+      on_duplicate = "join" }).status)
   end)
 
   describe("with an Idempotency-Key", function()
@@ -191,6 +203,17 @@ end)]])
       local again = nightly({}, headers)
       assert.same({ 200, first, "ended", "cancelled" }, { again.status, again.value.id,
         again.value.state, again.value.outcome })
+    end)
+
+    it("stays the answer of the run that it joined, also when that has ended", function()
+      local first = nightly().value.id
+      assert.same({ 200, first }, { nightly({ on_duplicate = "join" }, headers).status,
+        nightly({ on_duplicate = "join" }, headers).value.id })
+      world:ask("POST", "/runs/" .. first .. "/cancel")
+      local again = nightly({ on_duplicate = "join" }, headers)
+      assert.same({ 200, first, "ended" }, { again.status, again.value.id, again.value.state })
+      assert.equal(1, world:ordered())
+      assert.equal(422, nightly({ key = "x" }, headers).status)
     end)
 
     it("is no other request's", function()

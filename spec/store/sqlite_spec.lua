@@ -433,7 +433,7 @@ describe("the file of the store #process", function()
     assert(store:create_run { run_id = "a", workflow = "nightly" }):close()
     store:close()
     local db = sqlite.open(path)
-    for _, name in ipairs { "orders", "leases", "webhooks", "findings" } do
+    for _, name in ipairs { "orders", "joins", "leases", "webhooks", "findings" } do
       assert(db:exec("drop table " .. name))
     end
     assert(db:exec "drop index runs_by_outcome")

@@ -79,11 +79,45 @@ end
 
 -- ---- placing ----
 
-local function meet(store, wanted, other)
-  if wanted.on_duplicate == "join" then return placed_before(store, other.run_id) end
+local function is_notebook(order)
+  return order.kind == "notebook" or order.options ~= nil and order.options.notebook ~= nil
+end
+
+-- Whether what has the key is a run of the same workflow or notebook.
+local function is_same(wanted, found)
+  local order = found.order
+  if not order then
+    return not is_notebook(wanted) and found.row.workflow == wanted.options.title
+  end
+  return order.workflow == wanted.workflow and is_notebook(order) == is_notebook(wanted)
+end
+
+-- What a request joined it is answered with for ever.
+local function join(store, wanted, found)
+  if not wanted.idempotency_key then return placed(found, 200, false) end
+  local ok, err = orders.join(store, wanted, found.run_id)
+  if ok then return placed(found, 200, false) end
+  if err.store_code ~= "same_key" then return nil, err end
+  return same_request(store, err.order, wanted.request_hash)
+end
+
+local function meet(store, wanted, err)
+  local found, problem_err = found_run.exact(store, (err.order or err.run).run_id)
+  if not found then return nil, problem_err end
+  local same = is_same(wanted, found)
+  if wanted.on_duplicate == "join" and same then return join(store, wanted, found) end
+  local more, run_id = { more = { run_id = found.run_id } }, found.run_id
+  if err.store_code == "repairing" then
+    return nil, problem.new("being-repaired", ("run %s repairs it, and has not ended: look at that "
+      .. "one, or cancel it"):format(run_id), more)
+  end
+  if not same then
+    return nil, problem.new("duplicate-run", ("run %s of the workflow %s has the same key, and has "
+      .. "not ended: give another key"):format(run_id, found.row.workflow), more)
+  end
   return nil, problem.new("duplicate-run", ("run %s has the same workflow and inputs, and has not "
     .. "ended: look at it, cancel it, give on_duplicate=join to be answered with it, or another "
-    .. "key"):format(other.run_id), { more = { run_id = other.run_id } })
+    .. "key"):format(run_id), more)
 end
 
 --- Places an order; in a task. 202 with the new run; 200 with the one that is there, where the
@@ -98,7 +132,9 @@ function M.place(store, wanted)
   if err.store_code == "same_key" then
     return same_request(store, err.order, wanted.request_hash)
   end
-  if err.store_code == "duplicate" then return meet(store, wanted, err.order or err.run) end
+  if err.store_code == "duplicate" or err.store_code == "repairing" then
+    return meet(store, wanted, err)
+  end
   return nil, err
 end
 

@@ -153,7 +153,7 @@ function M.notebook(service, request)
   fingerprint_key, err = store:fingerprint_key()
   if not fingerprint_key then return nil, err end
   order.key = key_of(fields.key, notebook_workflow.key(wanted, fingerprint_key))
-  order.inputs = wanted
+  order.inputs, order.options = wanted, {}
   return ordering.place(store, order)
 end
 

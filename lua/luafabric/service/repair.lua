@@ -1,6 +1,7 @@
 --- Which run a repair is of, with which workflow, and whether there is anything to repair: found
 --- out before the repair is ordered.
 
+local body = require "luafabric.service.body"
 local errors = require "luafabric.errors"
 local found_run = require "luafabric.service.found"
 local inputs = require "luafabric.service.inputs"
@@ -69,11 +70,28 @@ local function definition_of(service, subject)
   return definition, err
 end
 
--- What is said to a command of this machine, as a problem.
-local function as_problem(err, kind, run_id)
-  if not errors.is(err) or err.kind ~= "usage" then return err end
-  local _, made = refuse(kind, run_id, "%s", err.message)
-  return made
+-- A file that is not there any more, or has a mistake.
+local function broken(err, run_id)
+  if not errors.is(err) then return err end
+  local kind = err.kind == "not_found" and "unknown-workflow" or "broken-workflow"
+  return select(2, refuse(kind, run_id, "%s", err.message))
+end
+
+-- Another repair that is in the way; the command's own sentence names commands of this machine.
+local function other_repair(err, run_id)
+  if not err.other_repair then return err end
+  local message = err.other_step and ("run %s repaired it, and its step %s may still run: repair "
+    .. "that one"):format(err.other_repair, err.other_step)
+    or ("run %s repairs it, and has not ended: look at that one, or cancel it"):format(
+      err.other_repair)
+  return select(2, refuse("being-repaired", run_id, "%s", message))
+end
+
+-- What is wrong with the names of steps, in the words of a request.
+local function wrong_steps(err)
+  local mistakes = body.mistakes()
+  mistakes:add("/only", "%s", (err.message:gsub("%-%-only", "`only`")))
+  return mistakes:problem "invalid-request"
 end
 
 -- What the repair takes from the run; secrets are configured.
@@ -96,23 +114,23 @@ end
 ---@return any err
 function M.check(service, store, subject, fields, run_id)
   local row, state = repairing.find(store, subject.run_id)
-  if not row then return nil, as_problem(state, "run-not-ended", subject.run_id) end
+  if not row then return nil, state end
   if repairing.is_whole(state, { only = fields.only, inputs = fields.inputs }) then
     return refuse("nothing-to-repair", subject.run_id, "the run succeeded; `only` runs steps of it "
       .. "again")
   end
   local definition, ok, plan, key, err
   definition, err = definition_of(service, subject)
-  if not definition then return nil, as_problem(err, "broken-workflow", subject.run_id) end
+  if not definition then return nil, broken(err, subject.run_id) end
   ok, err = repairing.check_others(store, state)
-  if not ok then return nil, as_problem(err, "being-repaired", subject.run_id) end
+  if not ok then return nil, other_repair(err, subject.run_id) end
   plan, err = inputs.plan(service, definition, { inputs = fields.inputs or {},
     kept = kept_inputs(state, (definition:declared())), run_id = run_id,
     started_at = store.now(),
     origin = state.origin or { run_id = state.run_id, started_at = state.started_at } })
   if not plan then return nil, err end
   ok, err = repairing.check_only(state, plan, fields.only)
-  if not ok then return nil, as_problem(err, "invalid-request", subject.run_id) end
+  if not ok then return nil, wrong_steps(err) end
   if not next(fields.inputs or {}) then return row.key end
   key, err = store:fingerprint_key()
   return key and run_key.of(plan, key), err

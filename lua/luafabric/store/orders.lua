@@ -19,12 +19,17 @@ local MOST_TRIES = 5 -- somebody else may place, or end, the same thing at the s
 
 -- The open order of a key whose run has ended is closed here, too: who carries out orders may not
 -- have come to it.
-local CLOSE_ENDED = [[update orders set open = 0 where key = ?1 and open = 1
+local CLOSE_ENDED = [[update orders set open = 0 where (key = ?1 or parent = ?2) and open = 1
   and exists (select 1 from runs where runs.run_id = orders.run_id and runs.state = 'ended')]]
 local INSERT = [[insert into orders (run_id, kind, workflow, inputs, options, key,
-    idempotency_key, request_hash, by, at, state)
-  select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'queued' where not exists (
-    select 1 from runs where run_id = ?1 or key = ?6 and state <> 'ended')]]
+    idempotency_key, request_hash, by, at, parent, state)
+  select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'queued'
+  where not exists (select 1 from runs where run_id = ?1 or key = ?6 and state <> 'ended')
+    and not exists (select 1 from joins where kind = ?2 and workflow = ?3
+      and idempotency_key = ?7)]]
+local JOIN = [[insert into joins (kind, workflow, idempotency_key, request_hash, run_id, at)
+  select ?1, ?2, ?3, ?4, ?5, ?6 where not exists (select 1 from orders where kind = ?1
+    and workflow = ?2 and idempotency_key = ?3)]]
 
 -- ---- reading ----
 
@@ -35,6 +40,7 @@ local INSERT = [[insert into orders (run_id, kind, workflow, inputs, options, ke
 ---@field workflow string
 ---@field inputs any
 ---@field options table|nil
+---@field parent string|nil         the run that is to be repaired
 ---@field key string|nil            the run's
 ---@field idempotency_key string|nil
 ---@field request_hash string|nil
@@ -70,7 +76,8 @@ end
 ---@return luafabric.Error|nil err  kind "not_found", or "usage" where there are several
 function M.find(store, prefix)
   local rows, err = order_rows(store,
-    "where run_id >= ?1 and substr(run_id, 1, length(?1)) = ?1 order by run_id limit 2", prefix)
+    [[where run_id between ?1 and ?1 || char(1114111) and substr(run_id, 1, length(?1)) = ?1
+      order by run_id limit 2]], prefix)
   if not rows then return nil, err end
   if prefix == "" or #rows == 0 then
     return nil, errors.new { kind = "not_found",
@@ -82,16 +89,22 @@ function M.find(store, prefix)
       :format(store.path, prefix, rows[1].run_id, rows[2].run_id) }
 end
 
---- The order with this idempotency key.
+--- The order with this idempotency key, or the run that a request with it joined.
 ---@param store luafabric.SqliteStore
 ---@param kind "workflow"|"notebook"|"repair"
 ---@param workflow string
 ---@param key string
----@return luafabric.OrderRow|nil row  nil without an error: there is none
+---@return luafabric.OrderRow|{ run_id: string, request_hash: string|nil }|nil row  nil without an
+---  error: there is none
 ---@return luafabric.Error|nil err
 function M.by_idempotency(store, kind, workflow, key)
-  return order_row(store, "where kind = ?1 and workflow = ?2 and idempotency_key = ?3", kind,
-    workflow, key)
+  local row, err = order_row(store, "where kind = ?1 and workflow = ?2 and idempotency_key = ?3",
+    kind, workflow, key)
+  if row or err then return row, err end
+  local rows
+  rows, err = store:rows([[select run_id, request_hash from joins where kind = ?1
+    and workflow = ?2 and idempotency_key = ?3]], kind, workflow, key)
+  return rows and rows[1], err
 end
 
 ---@class luafabric.OrderFilter
@@ -139,6 +152,17 @@ local function same_key(row, given)
       row.run_id) }
 end
 
+-- Another repair of the same run that has not ended.
+local function other_repair(store, given)
+  local parent = given.options and given.options.parent
+  if not parent then return nil end
+  local row, err = order_row(store, [[where parent = ?1 and open = 1 and not exists (
+    select 1 from runs where runs.run_id = orders.run_id and runs.state = 'ended')]], parent)
+  if not row then return err end
+  return errors.new { kind = "usage", store_code = "repairing", order = row,
+    message = ("run %s is being repaired by run %s"):format(parent, row.run_id) }
+end
+
 --- What stands in the way of an order; nothing at all: nothing does.
 local function obstacle(store, given)
   local row, err
@@ -146,7 +170,8 @@ local function obstacle(store, given)
     row, err = M.by_idempotency(store, given.kind, given.workflow, given.idempotency_key)
     if row or err then return err or same_key(row, given) end
   end
-  if not given.key then return nil end
+  err = other_repair(store, given)
+  if err or not given.key then return err end
   row, err = store:unfinished(given.key)
   if row or err then return err or owning.duplicate(row, given) end
   row, err = order_row(store, [[where key = ?1 and open = 1 and not exists (select 1 from runs
@@ -157,29 +182,56 @@ local function obstacle(store, given)
       row.workflow) }
 end
 
+-- Why it was refused although nothing stands in its way.
+local function not_placed(store, given)
+  local rows, err = store:rows([[select 1 from runs where run_id = ?1
+    union all select 1 from orders where run_id = ?1]], given.run_id)
+  if not rows then return err end
+  return errors.new { kind = "usage", message = ("run %s cannot be ordered in %s: %s"):format(
+    given.run_id, store.path, rows[1] and "there is one of that id already"
+    or "somebody else orders and ends the same thing all the time; repeat it") }
+end
+
 --- Places an order; in a task. It is on the disk when this returns.
 ---@param store luafabric.SqliteStore
 ---@param given luafabric.NewOrder
 ---@return luafabric.OrderRow|nil row
 ---@return luafabric.Error|nil err  store_code "same_key": `order` is the one with this idempotency
----  key; "duplicate": `order`, or `run`, is an unfinished one with the same run key
+---  key; "duplicate": `order`, or `run`, is an unfinished one with the same run key; "repairing":
+---  `order` is an unfinished repair of the same run
 function M.place(store, given)
   local null, by = json.null, given.by or "user"
   local inputs, options = encoded(given.inputs, "inputs"), encoded(given.options, "options")
+  local parent = given.options and given.options.parent or null
   local ok, err
   for _ = 1, MOST_TRIES do
     err = obstacle(store, given)
     if err then return nil, err end
-    ok, err = committing.commit(store, { { CLOSE_ENDED, given.key or null },
+    ok, err = committing.commit(store, { { CLOSE_ENDED, given.key or null, parent },
       { INSERT, given.run_id, given.kind, given.workflow, inputs, options, given.key or null,
-        given.idempotency_key or null, given.request_hash or null, by, store.now(),
+        given.idempotency_key or null, given.request_hash or null, by, store.now(), parent,
         changes = 1 } })
     if ok then return order_row(store, "where run_id = ?1", given.run_id) end
     if not committing.is_refused(err) then return nil, err end
   end
-  return nil, errors.new { kind = "usage",
-    message = ("run %s cannot be ordered in %s: there is one of that id already")
-      :format(given.run_id, store.path) }
+  return nil, not_placed(store, given)
+end
+
+--- Keeps that a request with an idempotency key was answered with a run that was there, so that it
+--- is answered so for ever; in a task. It is on the disk when this returns.
+---@param store luafabric.SqliteStore
+---@param given luafabric.NewOrder  with its idempotency_key
+---@param run_id string
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  store_code "same_key": `order` is what has the key already
+function M.join(store, given, run_id)
+  local ok, err = committing.commit(store, { { JOIN, given.kind, given.workflow,
+    given.idempotency_key, given.request_hash or json.null, run_id, store.now(), changes = 1 } })
+  if ok then return true end
+  if not committing.is_refused(err) then return nil, err end
+  local row
+  row, err = M.by_idempotency(store, given.kind, given.workflow, given.idempotency_key)
+  return nil, row and same_key(row, given) or err
 end
 
 -- ---- cancelling ----

@@ -19,6 +19,7 @@ M.APPLICATION = 0x4c466162 -- "LFab"
 -- requests: what other processes ask of a run's owner, see store/requests.lua.
 -- orders: runs that somebody wants, see store/orders.lua. `open` until its run has ended, or never
 -- will be: of a key one order is open. `ended_told` when whoever wants to know of the end can.
+-- joins: requests with an idempotency key that were answered with a run that was there already.
 -- leases: what one process at a time does, see store/lease.lua.
 -- webhooks: messages that have to arrive elsewhere, see store/webhooks.lua.
 -- findings: how Fabric was seen to behave in a workspace, see store/findings.lua.
@@ -110,6 +111,7 @@ create table orders (
   workflow text not null,
   inputs text,
   options text,
+  parent text,
   key text,
   idempotency_key text,
   request_hash text,
@@ -125,9 +127,22 @@ create table orders (
 create unique index one_order_of_an_idempotency_key on orders (kind, workflow, idempotency_key)
   where idempotency_key is not null;
 create unique index one_open_order_of_a_key on orders (key) where key is not null and open = 1;
+create unique index one_open_repair_of_a_run on orders (parent)
+  where parent is not null and open = 1;
+create index orders_by_time on orders (at);
 create index queued_orders on orders (seq) where state = 'queued';
 create index open_orders on orders (seq) where open = 1;
 create index untold_orders on orders (seq) where ended_told = 0;
+
+create table joins (
+  kind text not null,
+  workflow text not null,
+  idempotency_key text not null,
+  request_hash text,
+  run_id text not null,
+  at real not null,
+  primary key (kind, workflow, idempotency_key)
+) without rowid;
 
 create table leases (
   name text primary key not null,

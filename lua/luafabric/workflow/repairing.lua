@@ -98,6 +98,13 @@ local function open_step(state, seen)
   end
 end
 
+-- An error that names the other repair, and its step that may run, for whoever says it otherwise.
+local function in_the_way(other, message, ...)
+  local _, err = usage(message, ...)
+  err.other_repair, err.other_step = other[1], other[2]
+  return nil, err
+end
+
 --- Another repair of the same run may have left something that runs, or is on its way: then that
 --- one is to be repaired, which knows of it.
 ---@param store luafabric.SqliteStore
@@ -112,13 +119,14 @@ function M.check_others(store, state, on_notice)
   for _, entry in ipairs(list) do
     local id = entry.row.run_id
     if entry.row.state ~= "ended" then
-      return usage("run %s is being repaired by run %s, which has not ended: wait for that one, go "
-        .. "on with it (luafabric run --resume %s), or cancel it", state.run_id, id, id)
+      return in_the_way({ id }, "run %s is being repaired by run %s, which has not ended: wait for "
+        .. "that one, go on with it (luafabric run --resume %s), or cancel it", state.run_id, id,
+        id)
     end
     local path = open_step(entry.state, seen)
     if path then
-      return usage("run %s was repaired by run %s, whose step %s may still run: repair that one: "
-        .. "luafabric repair %s", state.run_id, id, path, id)
+      return in_the_way({ id, path }, "run %s was repaired by run %s, whose step %s may still run: "
+        .. "repair that one: luafabric repair %s", state.run_id, id, path, id)
     end
   end
   if list[1] and on_notice then
