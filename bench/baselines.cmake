@@ -1,5 +1,5 @@
-# The C programs that bench/ measures luafabric against.
-foreach(name bare_polls bare_post)
+# The C programs that bench/ measures luafabric against, or with.
+foreach(name bare_polls bare_post latency)
   add_executable(${name} bench/${name}.c)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   luafabric_options(${name})

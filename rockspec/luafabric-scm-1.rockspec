@@ -268,6 +268,7 @@ build = {
     ["luafabric.lab"] = "lua/luafabric/lab.lua",
     ["luafabric.lab.notebooks"] = "lua/luafabric/lab/notebooks.lua",
     ["luafabric.nearest"] = "lua/luafabric/nearest.lua",
+    ["luafabric.nginx"] = "lua/luafabric/nginx.lua",
     ["luafabric.origin"] = "lua/luafabric/origin.lua",
     ["luafabric.parallel"] = "lua/luafabric/parallel.lua",
     ["luafabric.policy.answer"] = "lua/luafabric/policy/answer.lua",

@@ -10,6 +10,7 @@ local M = {}
 
 local LONGEST_NAP = 0.5 -- seconds; then it looks whether the worker is to exit
 local LAST_SUBMISSION = 30 -- seconds that a submission under way is given, when it is
+local TIDYING = 3 -- seconds more for a loop that ends by itself
 
 local yieldable = { rewrite = true, access = true, content = true, timer = true, ssl_cert = true,
   ssl_session_fetch = true, ssl_client_hello = true }
@@ -56,7 +57,7 @@ end
 
 ---@class luafabric.NginxOptions: luafabric.HostOptions
 ---@field on_exit fun()|nil  called once when the worker is to exit; plain. The loop is then to end
----                          by itself; it has 30 seconds.
+---                          by itself; it has 33 seconds.
 
 --- A host in an nginx worker, whose requests a pump carries.
 ---@param pump luafabric.Pump
@@ -87,7 +88,7 @@ function M.on_pump(pump, options)
   local function check_exit()
     if not ngx.worker.exiting() then return end
     if not exit_at then
-      exit_at = host.now() + LAST_SUBMISSION
+      exit_at = host.now() + LAST_SUBMISSION + (options.on_exit and TIDYING or 0)
       if options.on_exit then options.on_exit() end
     end
     local is_ending = options.on_exit or next(submissions)
