@@ -14,6 +14,7 @@ local M = {}
 local MOST_A_PAGE = 100
 local KEY_BYTES = 16
 local LEAST_ID = 6 -- characters of a shortened id
+local PATIENCE = 300 -- seconds without an answer
 local LOOK = 15 -- seconds between two looks whether somebody still runs what is followed
 
 ---@class luafabric.RemoteStore
@@ -158,8 +159,24 @@ function Remote:find(prefix)
   local followed = self.followed
   if followed and followed.row.run_id == prefix then return followed.row end
   local row, err = self.call:run(find, self, prefix)
-  if row then self.short_ids = { [row.run_id] = row.short_id } end
+  if not row and self.waits then return self:bear(prefix, err) end
+  if row then
+    self.short_ids = { [row.run_id] = row.short_id }
+    self.last, self.last_at, self.is_away = row, self.now(), nil
+  end
   return row, err
+end
+
+--- Who waits for the end of a run is not sent away by a service that is away for a while: the row
+--- is as it was.
+function Remote:bear(run_id, err)
+  local last = self.last
+  local may_pass = err.kind == "network" or err.kind == "platform" and err.problem_status
+  local is_patient = last and last.run_id == run_id and self.now() < self.last_at + PATIENCE
+  if not may_pass or not is_patient then return nil, err end
+  if not self.is_away and self.tell then self.tell(err.message .. "; trying again") end
+  self.is_away = true
+  return last
 end
 
 --- The shortest beginning of a run's id that no other run of the service has.
@@ -252,6 +269,7 @@ end
 function Remote:new_pause()
   local call = self.call
   call:watch_signals { "INT", "TERM" }
+  self.waits = true
   local function wait(seconds)
     local followed = self.followed
     if call.is_interrupted or followed and (followed.events[1] or followed.is_over) then return end
