@@ -341,29 +341,41 @@ local function list_of(value)
   return type(value) == "table" and value or {}
 end
 
-local function declared(self, name)
-  local value, err = get(self, "/workflows")
-  if not value then return nil, err end
-  for _, workflow in ipairs(list_of(value.workflows)) do
-    -- A run has the name that its file gives the workflow, which is not always the file's own.
-    if workflow.title == name or workflow.name == name and not present(workflow.title) then
-      local inputs = {}
-      for index, input in ipairs(list_of(workflow.inputs)) do
-        inputs[index] = { name = tostring(input.name), type = tostring(input.type),
-          secret = input.secret == true or nil }
-      end
-      return inputs
+--- The workflow of a run. The service lists them by the names of their files, and a run has the
+--- name that its file gives the workflow; two files may give the same.
+local function workflow_of(workflows, row)
+  local file, found = row.file and row.file:match("([^/]+)%.%a+$"), nil
+  for _, workflow in ipairs(workflows) do
+    if workflow.title == row.workflow then
+      if workflow.name == file then return workflow end
+      found = found or workflow
     end
   end
-  return nil, self.call:error("not_found", "has no workflow '%s' any more", name)
+  return found
 end
 
---- The inputs that a workflow of the service declares.
----@param name string
+local function declared(self, row)
+  local value, err = get(self, "/workflows")
+  if not value then return nil, err end
+  local workflow = workflow_of(list_of(value.workflows), row)
+  if not workflow then
+    return nil, self.call:error("not_found", "has no workflow '%s', whose inputs could be given "
+      .. "anew", row.workflow)
+  end
+  local inputs = {}
+  for index, input in ipairs(list_of(workflow.inputs)) do
+    inputs[index] = { name = tostring(input.name), type = tostring(input.type),
+      secret = input.secret == true or nil }
+  end
+  return inputs
+end
+
+--- The inputs that the workflow of a run declares.
+---@param row luafabric.RunRow
 ---@return { name: string, type: string, secret: boolean|nil }[]|nil declared
 ---@return luafabric.Error|nil err
-function Remote:declared(name)
-  return self.call:run(declared, self, name)
+function Remote:declared(row)
+  return self.call:run(declared, self, row)
 end
 
 return M
