@@ -196,6 +196,31 @@ describe("luafabric --server", function()
     assert.equal("cancelled", json.decode(out).outcome)
   end)
 
+  it("waits for the end of a run while the service is away for a while", function()
+    local told = story.new({ "a" }, { run_id = "aaaaaa" })
+    told:start("a", "J1")
+    local run, first, looks = world:put(told.events), #told.events + 1, 0
+    told:pass(5):tell("cancel_requested", nil, { by = "user" }):stop("a", "cancelled")
+    told:finish("a", "cancelled"):done("cancelled")
+    local code, _, err = remote({ before = function(request)
+      if not request.url:find("steps=false", 1, true) then return nil end
+      looks = looks + 1
+      if looks == 12 then
+        local events = {}
+        for index = first, #told.events do events[#events + 1] = told.events[index] end
+        run:append(events)
+      end
+      if looks > 2 and looks < 12 then return { status = 502, body = "" } end
+    end }, "cancel", "aaa", "--server", URL)
+    assert.equal(3, code, err)
+    assert.matches("\nluafabric: the service at %S+ is not there %(HTTP 502%): is it running%?; "
+      .. "trying again\n$", err)
+    code, _, err = remote({ before = function(request)
+      if request.method == "GET" then return standin.problem(401, "no") end
+    end }, "cancel", "aaa", "--server", URL)
+    assert.equal(5, code, err)
+  end)
+
   it("ends the waiting for a cancel by Ctrl-C, and says that the service goes on", function()
     world:put(story.new({ "a" }, { run_id = "aaaaaa" }).events)
     local code, _, err = remote({ before = function(request)

@@ -17,7 +17,9 @@ describe("luafabric repair --server", function()
   end)
   after_each(function() world:close() end)
 
-  local workflows = { { name = "night", title = "nightly", inputs = {
+  local workflows = { { name = "elsewhere", title = "nightly", inputs = {} },
+    { name = "nightly", title = "other", inputs = {} },
+    { name = "nightly", title = "nightly", inputs = {
     { name = "day", type = "DateTime", required = true }, { name = "rows", type = "Integer" },
     { name = "where", type = "Automatic" }, { name = "key", type = "Text", secret = true } } } }
 

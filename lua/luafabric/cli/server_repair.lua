@@ -42,10 +42,10 @@ local function secret_of(declared, values)
 end
 
 --- The inputs that are given anew, as JSON has them.
-local function read_inputs(options, store, workflow)
+local function read_inputs(options, store, row)
   local is_given = options.params or #options.parameter > 0 or #options.parameter_env > 0
   if not is_given then return nil end
-  local declared, err = store:declared(workflow)
+  local declared, err = store:declared(row)
   if not declared then return nil, err end
   local values, message = workflow_inputs.collect(options, declared)
   if not values then return usage(message) end
@@ -75,7 +75,7 @@ function M.prepare(options, job)
   if not row then return nil, err end
   job.known.workflow, job.known.file = row.workflow, row.file
   local inputs
-  inputs, err = read_inputs(options, store, row.workflow)
+  inputs, err = read_inputs(options, store, row)
   if err then return nil, err end
   local only = #options.only > 0 and options.only or nil
   job.served = { row = row, given = { only = only, again = options.again, inputs = inputs } }

@@ -14,6 +14,7 @@ local M = {}
 local MOST_A_PAGE = 100
 local KEY_BYTES = 16
 local LEAST_ID = 6 -- characters of a shortened id
+local PATIENCE = 300 -- seconds without an answer
 local LOOK = 15 -- seconds between two looks whether somebody still runs what is followed
 
 ---@class luafabric.RemoteStore
@@ -158,8 +159,24 @@ function Remote:find(prefix)
   local followed = self.followed
   if followed and followed.row.run_id == prefix then return followed.row end
   local row, err = self.call:run(find, self, prefix)
-  if row then self.short_ids = { [row.run_id] = row.short_id } end
+  if not row and self.waits then return self:bear(prefix, err) end
+  if row then
+    self.short_ids = { [row.run_id] = row.short_id }
+    self.last, self.last_at, self.is_away = row, self.now(), nil
+  end
   return row, err
+end
+
+--- Who waits for the end of a run is not sent away by a service that is away for a while: the row
+--- is as it was.
+function Remote:bear(run_id, err)
+  local last = self.last
+  local may_pass = err.kind == "network" or err.kind == "platform" and err.problem_status
+  local is_patient = last and last.run_id == run_id and self.now() < self.last_at + PATIENCE
+  if not may_pass or not is_patient then return nil, err end
+  if not self.is_away and self.tell then self.tell(err.message .. "; trying again") end
+  self.is_away = true
+  return last
 end
 
 --- The shortest beginning of a run's id that no other run of the service has.
@@ -252,6 +269,7 @@ end
 function Remote:new_pause()
   local call = self.call
   call:watch_signals { "INT", "TERM" }
+  self.waits = true
   local function wait(seconds)
     local followed = self.followed
     if call.is_interrupted or followed and (followed.events[1] or followed.is_over) then return end
@@ -323,29 +341,41 @@ local function list_of(value)
   return type(value) == "table" and value or {}
 end
 
-local function declared(self, name)
-  local value, err = get(self, "/workflows")
-  if not value then return nil, err end
-  for _, workflow in ipairs(list_of(value.workflows)) do
-    -- A run has the name that its file gives the workflow, which is not always the file's own.
-    if workflow.title == name or workflow.name == name and not present(workflow.title) then
-      local inputs = {}
-      for index, input in ipairs(list_of(workflow.inputs)) do
-        inputs[index] = { name = tostring(input.name), type = tostring(input.type),
-          secret = input.secret == true or nil }
-      end
-      return inputs
+--- The workflow of a run. The service lists them by the names of their files, and a run has the
+--- name that its file gives the workflow; two files may give the same.
+local function workflow_of(workflows, row)
+  local file, found = row.file and row.file:match("([^/]+)%.%a+$"), nil
+  for _, workflow in ipairs(workflows) do
+    if workflow.title == row.workflow then
+      if workflow.name == file then return workflow end
+      found = found or workflow
     end
   end
-  return nil, self.call:error("not_found", "has no workflow '%s' any more", name)
+  return found
 end
 
---- The inputs that a workflow of the service declares.
----@param name string
+local function declared(self, row)
+  local value, err = get(self, "/workflows")
+  if not value then return nil, err end
+  local workflow = workflow_of(list_of(value.workflows), row)
+  if not workflow then
+    return nil, self.call:error("not_found", "has no workflow '%s', whose inputs could be given "
+      .. "anew", row.workflow)
+  end
+  local inputs = {}
+  for index, input in ipairs(list_of(workflow.inputs)) do
+    inputs[index] = { name = tostring(input.name), type = tostring(input.type),
+      secret = input.secret == true or nil }
+  end
+  return inputs
+end
+
+--- The inputs that the workflow of a run declares.
+---@param row luafabric.RunRow
 ---@return { name: string, type: string, secret: boolean|nil }[]|nil declared
 ---@return luafabric.Error|nil err
-function Remote:declared(name)
-  return self.call:run(declared, self, name)
+function Remote:declared(row)
+  return self.call:run(declared, self, row)
 end
 
 return M
