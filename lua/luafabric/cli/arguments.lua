@@ -99,6 +99,12 @@ local function add_emulator(parser)
     .. "0: it is never stale)."):argname("S"):convert(number(0, MOST_SECONDS))
   emulator:option("--page-size", "Entries on a page of a list (default 100)."):argname("N")
     :convert(number(1, 1000, true))
+  emulator:flag("--no-typed-route", "Be a tenant without the notebook's own routes.")
+  emulator:flag("--own-session-names", "Show sessions under names of Fabric's making.")
+  emulator:flag("--other-root-ids", "Give a run another rootActivityId than the RequestId of its "
+    .. "submission.")
+  emulator:option("--echo-request-id", "Take the id that a caller sends in this header for the "
+    .. "request's."):argname("HEADER")
 end
 
 --- The parser of everything.
