@@ -110,6 +110,7 @@ build = {
     ["luafabric.cli.completion"] = "lua/luafabric/cli/completion.lua",
     ["luafabric.cli.connection"] = "lua/luafabric/cli/connection.lua",
     ["luafabric.cli.doctor"] = "lua/luafabric/cli/doctor.lua",
+    ["luafabric.cli.doctor_arguments"] = "lua/luafabric/cli/doctor_arguments.lua",
     ["luafabric.cli.doctor_proof"] = "lua/luafabric/cli/doctor_proof.lua",
     ["luafabric.cli.doctor_report"] = "lua/luafabric/cli/doctor_report.lua",
     ["luafabric.cli.exit_codes"] = "lua/luafabric/cli/exit_codes.lua",

@@ -89,3 +89,27 @@ describe("luafabric alone", function()
     end
   end)
 end)
+
+describe("luafabric emulator", function()
+  local server = require "luafabric.emulator.server"
+
+  it("is a tenant of the kind that is asked for", function()
+    local run, given = server.run, nil
+    server.run = function(options)
+      given = options
+      return 0
+    end
+    local function tenant(...)
+      local words = { "emulator", "--notebooks", "DIR", ... }
+      assert.equal(0, (capture.run({}, function() return cli.main(words) end)))
+      return { given.typed_route, given.session_names, given.root_is_request,
+        given.echo_request_id }
+    end
+    local usual = tenant()
+    local other = tenant("--no-typed-route", "--own-session-names", "--other-root-ids",
+      "--echo-request-id", "RequestId")
+    server.run = run
+    assert.same({ true, true, true }, usual)
+    assert.same({ false, false, false, "requestid" }, other)
+  end)
+end)

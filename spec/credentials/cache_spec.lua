@@ -10,7 +10,7 @@ local function counting(life)
   world.credential = cache.new("counting", function(_, patient)
     world.patient = patient
     world.count = world.count + 1
-    if world.down then return nil, refused end
+    if world.down then return nil, world.down end
     return { token = "t" .. world.count, expires_at = world.now + life }
   end)
   function world.token(at)
@@ -40,7 +40,7 @@ describe("a cached credential", function()
     local world = counting(3600)
     world.token(1000)
     assert.is_true(world.patient)
-    world.down = true
+    world.down = refused
     assert.equal("t1", world.token(4400))
     assert.is_false(world.patient)
     assert.equal("t1", world.token(4429))
@@ -51,6 +51,18 @@ describe("a cached credential", function()
     assert.is_true(world.patient)
     world.down = false
     assert.equal("t5", world.token(4601))
+  end)
+
+  it("leaves the server alone for as long as it asks, with an old token and without", function()
+    local world = counting(3600)
+    world.token(1000)
+    world.down = errors.new { kind = "throttled", message = "not now", retry_after = 240 }
+    assert.equal("t1", world.token(4400))
+    for _, at in ipairs { 4431, 4599 } do assert.equal("t1", world.token(at)) end
+    assert.same({ nil, world.down }, { world.token(4601) })
+    assert.equal(2, world.count)
+    world.down = false
+    assert.equal("t3", world.token(4641))
   end)
 
   it("drops a refused token, and only that one", function()

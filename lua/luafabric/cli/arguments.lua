@@ -3,6 +3,7 @@
 -- --exit-value, whose PATH is optional.
 
 local argparse = require "argparse"
+local doctor_arguments = require "luafabric.cli.doctor_arguments"
 local exit_codes = require "luafabric.cli.exit_codes"
 local store_arguments = require "luafabric.cli.store_arguments"
 local workflow_arguments = require "luafabric.cli.workflow_arguments"
@@ -99,6 +100,12 @@ local function add_emulator(parser)
     .. "0: it is never stale)."):argname("S"):convert(number(0, MOST_SECONDS))
   emulator:option("--page-size", "Entries on a page of a list (default 100)."):argname("N")
     :convert(number(1, 1000, true))
+  emulator:flag("--no-typed-route", "Be a tenant without the notebook's own routes.")
+  emulator:flag("--own-session-names", "Show sessions under names of Fabric's making.")
+  emulator:flag("--other-root-ids", "Give a run another rootActivityId than the RequestId of its "
+    .. "submission.")
+  emulator:option("--echo-request-id", "Take the id that a caller sends in this header for the "
+    .. "request's."):argname("HEADER")
 end
 
 --- The parser of everything.
@@ -125,7 +132,7 @@ function M.parser()
   list:argument("workspace", "Name or id."):argname("WORKSPACE")
   list:argument("notebook", "Name or id."):argname("NOTEBOOK")
   add_common(list)
-  require("luafabric.cli.doctor").add(parser)
+  doctor_arguments.add(parser)
   add_emulator(parser)
   require("luafabric.cli.login").add(parser)
   local completion = parser:command("completion", "Print a completion script for a shell.")
@@ -168,7 +175,7 @@ local function contradiction(options)
     return workflow_arguments.contradiction(options)
   end
   if options.command == "doctor" then
-    return require("luafabric.cli.doctor").contradiction(options)
+    return doctor_arguments.contradiction(options)
   end
   if options.local_dir and options.endpoint then
     return "--local and --endpoint contradict each other: --local has an endpoint of its own"

@@ -29,6 +29,9 @@ local function run_emulator(options, terminal)
     retry_after = options.retry_after, token_env = options.token_env, python = options.python,
     capacity = options.capacity, quota = options.quota, visibility_lag = options.visibility_lag,
     status_lag = options.status_lag, page_size = options.page_size,
+    typed_route = not options.no_typed_route, session_names = not options.own_session_names,
+    root_is_request = not options.other_root_ids,
+    echo_request_id = options.echo_request_id and options.echo_request_id:lower(),
     on_failure = function(message)
       require("luafabric.cli.results").failure(terminal, message)
     end,

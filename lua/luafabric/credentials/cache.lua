@@ -106,7 +106,7 @@ function M.new(name, fetch)
     if not answer then
       local asked = type(err) == "table" and err.retry_after
       if asked then barred = { until_time = io.now() + asked, err = err } end
-      next_try = io.now() + math.max(RETRY_AFTER_FAILURE, asked or 0)
+      next_try = io.now() + RETRY_AFTER_FAILURE
       return nil, err
     end
     redaction.add(credential, answer.token)
