@@ -275,6 +275,7 @@ build = {
     ["luafabric.policy.retry"] = "lua/luafabric/policy/retry.lua",
     ["luafabric.policy.retry_budget"] = "lua/luafabric/policy/retry_budget.lua",
     ["luafabric.policy.step_retry"] = "lua/luafabric/policy/step_retry.lua",
+    ["luafabric.redaction"] = "lua/luafabric/redaction.lua",
     ["luafabric.service"] = "lua/luafabric/service/init.lua",
     ["luafabric.service.access"] = "lua/luafabric/service/access.lua",
     ["luafabric.service.body"] = "lua/luafabric/service/body.lua",

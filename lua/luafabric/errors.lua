@@ -1,5 +1,8 @@
 --- The one error object of luafabric: what the world did wrong, as a table with a kind, a message
---- for people and whatever Fabric said about it. Bad arguments are raised instead. Pure.
+--- for people and whatever Fabric said about it. Bad arguments are raised instead. An error holds
+--- no secret: they are taken out when it is made.
+
+local redaction = require "luafabric.redaction"
 
 local M = {}
 
@@ -43,6 +46,9 @@ local kinds = {
   platform = true, cancelled = true, unknown = true, raised = true,
 }
 
+-- What others wrote, beside the texts.
+local foreign = { more_details = true, related_resource = true }
+
 --- Makes an error of the given fields; further fields are kept as they are.
 ---@param fields table  kind and message are required
 ---@return luafabric.Error
@@ -54,7 +60,10 @@ function M.new(fields)
     error("errors.new: message: expected a string, got " .. type(fields.message), 2)
   end
   local err = {}
-  for name, value in pairs(fields) do err[name] = value end
+  for name, value in pairs(fields) do
+    if type(value) == "string" or foreign[name] then value = redaction.value(value) end
+    err[name] = value
+  end
   return setmetatable(err, Error)
 end
 

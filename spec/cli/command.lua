@@ -33,12 +33,13 @@ function M.start(args, options)
   options = options or {}
   local words = { M.path }
   for _, word in ipairs(args) do words[#words + 1] = word end
-  local child = assert(core.spawn { args = words, env = environment(options.env),
+  local env = environment(options.env)
+  local child = assert(core.spawn { args = words, env = env,
     stdin = options.stdin and "pipe" or "null", stdout = "pipe", stderr = "pipe" })
   if options.stdin then assert(child:write(options.stdin)) end
   if options.stdin then child:close_stdin() end
-  return setmetatable({ child = child, out = "", err = "", deadline = core.monotonic() + LIMIT },
-    Command)
+  return setmetatable({ child = child, env = env, out = "", err = "",
+    deadline = core.monotonic() + LIMIT }, Command)
 end
 
 --- Take what it has said; false when both outputs have ended.
@@ -84,6 +85,25 @@ function Command:kill_until_end(name)
   return self:finish()
 end
 
+-- What of the environment no command may ever say.
+local secret_variables = { "LUAFABRIC_TOKEN", "AZURE_CLIENT_SECRET", "IDENTITY_HEADER",
+  "MSI_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+  "SYSTEM_ACCESSTOKEN" }
+local SHORTEST_SECRET = 8 -- bytes; a shorter one is a word
+
+--- Raises where it has said one of its secrets, or a token of the emulator's Entra.
+function Command:keeps_its_secrets()
+  local said = self.out .. self.err
+  for _, name in ipairs(secret_variables) do
+    local secret = self.env[name]
+    local is_said = secret and #secret >= SHORTEST_SECRET and said:find(secret, 1, true)
+    assert(not is_said, "the command says its " .. name .. ": " .. said)
+  end
+  for _, name in ipairs { "emulator", "refresh" } do
+    assert(not said:find(name .. "%.%x%x%x%x%x%x%x%x%-"), "the command says a token: " .. said)
+  end
+end
+
 --- Wait for its end.
 ---@return table command  itself: code (nil after a signal), signal, out, err, document
 function Command:finish()
@@ -94,6 +114,7 @@ function Command:finish()
   local ended = assert(self.child:wait(LIMIT), "it does not end: " .. self.err)
   self.code, self.signal = ended.code, ended.signal
   self.child:close()
+  self:keeps_its_secrets()
   if self.out:find("^{") then self.document = json.decode(self.out) end
   return self
 end

@@ -1,8 +1,9 @@
 --- What Fabric, or something in front of it, answered: JSON where it is JSON, and errors in every
---- shape that was seen. Texts of others are bounded and lose their control characters. Pure.
+--- shape that was seen. Texts of others are bounded, and lose secrets and control characters. Pure.
 
 local core = require "luafabric.core"
 local errors = require "luafabric.errors"
+local redaction = require "luafabric.redaction"
 
 local M = {}
 
@@ -23,7 +24,7 @@ end
 function M.text(value, longest)
   if type(value) ~= "string" then return nil end
   longest = longest or MAX_MESSAGE
-  local line = value
+  local line = redaction.known(value) -- before a cut leaves a part of one
   if #line > longest then
     line = line:sub(1, longest):gsub("[\192-\255][\128-\191]*$", "") .. "…"
   end

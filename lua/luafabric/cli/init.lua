@@ -170,6 +170,7 @@ function M.main(arguments)
     end)
     if reported then return result end
   end
+  message = require("luafabric.redaction").text(message)
   io.stderr:write("luafabric: ", absent or "internal error: " .. message, "\n")
   return absent and 2 or 1
 end

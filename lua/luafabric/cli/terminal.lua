@@ -3,6 +3,7 @@
 -- (names, messages of servers) cannot command the terminal.
 
 local core = require "luafabric.core"
+local redaction = require "luafabric.redaction"
 local run_document = require "luafabric.view.run_document"
 
 local M = {}
@@ -106,14 +107,15 @@ end
 
 --- What must be said even with --quiet: errors, and how to find a run.
 function Terminal:tell(text)
-  io.stderr:write(M.harmless(text), "\n")
+  io.stderr:write(M.harmless(redaction.text(text)), "\n")
   io.stderr:flush()
 end
 
---- A result, as it is. A closed pipe or a full disk is an error of the command, not a success.
+--- A result, as it is but for secrets of ours. A closed pipe or a full disk is an error of the
+--- command, not a success.
 ---@return boolean written
 function Terminal:print(text)
-  local ok, message = io.stdout:write(text, "\n")
+  local ok, message = io.stdout:write(redaction.known(text), "\n")
   if ok then ok, message = io.stdout:flush() end
   if ok then return true end
   self:tell("luafabric: the result could not be written: " .. tostring(message))

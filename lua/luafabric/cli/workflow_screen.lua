@@ -3,6 +3,7 @@
 -- run; whatever happens, `finish` leaves a clean screen.
 
 local core = require "luafabric.core"
+local redaction = require "luafabric.redaction"
 local terminal_module = require "luafabric.cli.terminal"
 local view_text = require "luafabric.view.text"
 
@@ -35,7 +36,7 @@ local function size()
 end
 
 local function write(text)
-  io.stderr:write(text)
+  io.stderr:write(redaction.text(text))
   io.stderr:flush()
 end
 

@@ -6,6 +6,7 @@ local errors = require "luafabric.errors"
 local gate = require "luafabric.client.gate"
 local intents = require "luafabric.client.intents"
 local origin = require "luafabric.origin"
+local redaction = require "luafabric.redaction"
 local response = require "luafabric.api.response"
 local retry = require "luafabric.policy.retry"
 local tasks = require "luafabric.tasks"
@@ -16,8 +17,6 @@ local M = {}
 
 local USER_AGENT = "luafabric/" .. version
 local DEFAULT_TIMEOUT = 60 -- seconds, for one answer
--- A shorter token is one of a test, and part of other words.
-local SHORTEST_SECRET = 16
 -- How long a call that somebody waits for may be held up by quotas.
 local PATIENCE = 600
 
@@ -41,12 +40,13 @@ local function complete(client, request, token)
   return sent
 end
 
---- A server that shows a request's headers in an error page does not get our token into a message.
-local function without_token(completion, token)
-  local status, body = completion.status, completion.body
-  if #token < SHORTEST_SECRET or not body or status and status < 300 then return completion end
-  local pattern = token:gsub("%W", "%%%0")
-  completion.body = body:gsub(pattern, "***")
+--- A server that repeats what it was sent does not get our token into a message, or into what is
+--- kept of a run.
+local function without_secrets(completion)
+  if completion.body then completion.body = redaction.known(completion.body) end
+  for name, value in pairs(completion.headers or {}) do
+    completion.headers[name] = redaction.known(value)
+  end
   return completion
 end
 
@@ -98,7 +98,7 @@ function M.once(client, request, options)
   local completion = tasks.request(complete(client, request, token))
   gate.answered(pass, completion)
   intents.measure(client, sent, host.wall(), completion)
-  return without_token(completion, token), token
+  return without_secrets(completion), token
 end
 
 --- After a 401: whether another try with a new token makes sense.

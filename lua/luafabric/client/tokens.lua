@@ -2,6 +2,7 @@
 --- anything.
 
 local errors = require "luafabric.errors"
+local redaction = require "luafabric.redaction"
 
 local M = {}
 
@@ -22,7 +23,10 @@ end
 function M.get(client)
   local token, err = client.credential:token()
   if not token then return nil, M.error(client, err) end
-  if type(token) == "string" and token:find("^[\33-\126]+$") then return token end
+  if type(token) == "string" and token:find("^[\33-\126]+$") then
+    redaction.add(client.credential, token)
+    return token
+  end
   return nil, errors.new { kind = "unauthorized", message = ("the credential (%s) gave a token "
     .. "that is empty or has a space or line break in it"):format(
       tostring(client.credential.name)) }

@@ -4,6 +4,7 @@
 --- more.
 
 local errors = require "luafabric.errors"
+local redaction = require "luafabric.redaction"
 local tasks = require "luafabric.tasks"
 
 local M = {}
@@ -84,6 +85,7 @@ end
 ---        an error with `retry_after` keeps everybody from asking again so long
 ---@return luafabric.Credential
 function M.new(name, fetch)
+  local credential
   local held -- { token, expires_at, refresh_at }
   local next_try = -math.huge
   local barred -- { until_time, err }: the server asked to be left alone so long
@@ -104,6 +106,7 @@ function M.new(name, fetch)
       next_try = io.now() + math.max(RETRY_AFTER_FAILURE, asked or 0)
       return nil, err
     end
+    redaction.add(credential, answer.token)
     held = { token = answer.token, expires_at = answer.expires_at,
       refresh_at = refresh_time(now, answer) }
     return true
@@ -167,7 +170,8 @@ function M.new(name, fetch)
     return true
   end
 
-  return M.object(name, token, invalidate)
+  credential = M.object(name, token, invalidate)
+  return credential
 end
 
 return M

@@ -9,6 +9,7 @@ local core = require "luafabric.core"
 local errors = require "luafabric.errors"
 local json = require "luafabric.json"
 local options_of = require "luafabric.credentials.options"
+local redaction = require "luafabric.redaction"
 
 local M = {}
 
@@ -121,6 +122,8 @@ function M.new(options, name)
   if problem then return nil, problem end
   local kept = {}
   for field, value in pairs(options) do kept[field] = value end
+  redaction.add(settings, kept.password)
+  redaction.add(settings, kept.certificate)
   local where = kept.certificate_path and "certificate_path: " .. kept.certificate_path
     or "certificate"
   local first, message = open(kept)

@@ -33,7 +33,7 @@ local function read_code(settings, completion, now)
   local uri = answer and (answer.verification_uri or answer.verification_url)
   if not answer or cache.token_problem(answer.device_code) or type(answer.user_code) ~= "string"
     or type(uri) ~= "string" then
-    return nil, entra.refusal(settings.origin, completion, {})
+    return nil, entra.refusal(settings.origin, completion)
   end
   local text = ("To sign in, open %s and enter the code %s"):format(uri, answer.user_code)
   return {

@@ -5,6 +5,7 @@ local cache = require "luafabric.credentials.cache"
 local entra_messages = require "luafabric.credentials.entra_messages"
 local errors = require "luafabric.errors"
 local exchange = require "luafabric.credentials.exchange"
+local redaction = require "luafabric.redaction"
 
 local M = {}
 
@@ -19,9 +20,8 @@ end
 --- An error of Entra in our words, or in its own where we have none.
 ---@param origin string
 ---@param completion table
----@param secrets string[]  that are hidden in what it says
 ---@return luafabric.Error err  `reason` is OAuth's word: "invalid_grant"
-function M.refusal(origin, completion, secrets)
+function M.refusal(origin, completion)
   local answer = exchange.decode(completion)
   local head = "no token from " .. origin .. ": "
   local err = { kind = "unauthorized", status = completion.status }
@@ -35,13 +35,13 @@ function M.refusal(origin, completion, secrets)
   local text = type(description) == "string" and description
     or type(answer.error) == "string" and answer.error or "no reason given"
   if number then err.code = ("AADSTS%d"):format(number) end
-  err.message = head .. exchange.quote((text:gsub("%s*Trace ID:.*$", "")), secrets)
+  err.message = head .. exchange.quote((text:gsub("%s*Trace ID:.*$", "")))
   if entra_messages[number] then
     err.message = ("%s%s: %s"):format(head, err.code, entra_messages[number])
   end
   err.reason = type(answer.error) == "string" and answer.error:match("^[%l_]+$") or nil
   if type(answer.correlation_id) == "string" then
-    err.request_id = exchange.quote(answer.correlation_id, secrets)
+    err.request_id = exchange.quote(answer.correlation_id)
   end
   return errors.new(err)
 end
@@ -56,10 +56,10 @@ function M.post(url, fields)
       Accept = "application/json" } }
 end
 
-local function read_token(settings, completion, now, secrets)
+local function read_token(settings, completion, now)
   local answer = completion.status == 200 and exchange.decode(completion)
   if not answer or cache.token_problem(answer.access_token) then
-    return nil, M.refusal(settings.origin, completion, secrets)
+    return nil, M.refusal(settings.origin, completion)
   end
   local held = exchange.answer(answer.access_token, exchange.seconds(answer.expires_in), now,
     exchange.seconds(answer.refresh_in))
@@ -70,20 +70,21 @@ end
 --- Asks the token endpoint.
 ---@param settings luafabric.EntraSettings
 ---@param fields fun(): string[][]  the form, made anew for each try
----@param secrets string[]
+---@param secrets string[]  of the form
 ---@param io table
 ---@param patient boolean
 ---@return table|nil answer  for the cache, with `refresh_token` where there is one
 ---@return luafabric.Error|nil err
 function M.ask(settings, fields, secrets, io, patient)
   local asked_at
+  for _, secret in ipairs(secrets) do redaction.add(settings, secret) end
   return exchange.ask({
     where = settings.origin,
     request = function()
       asked_at = io.now()
       return M.post(settings.token_url, fields())
     end,
-    read = function(completion) return read_token(settings, completion, asked_at, secrets) end,
+    read = function(completion) return read_token(settings, completion, asked_at) end,
   }, io, patient)
 end
 

@@ -2,6 +2,7 @@
 --- than the server allows. What an answer means is the asker's affair.
 
 local errors = require "luafabric.errors"
+local redaction = require "luafabric.redaction"
 
 local M = {}
 
@@ -40,18 +41,12 @@ function M.form(fields)
   return table.concat(parts, "&")
 end
 
---- A server's own words, with the secrets hidden that it has no reason to repeat: one line, not
---- endless.
+--- A server's own words, with the secrets hidden that it has no reason to repeat, before any of
+--- them is cut in two: one line, not endless.
 ---@param text string
----@param secrets string[]|nil
 ---@return string
-function M.quote(text, secrets)
-  for _, secret in ipairs(secrets or {}) do
-    for _, form in ipairs { secret, M.url_encode(secret) } do
-      text = text:gsub(form:gsub("%W", "%%%0"), "***")
-    end
-  end
-  local line = text:gsub("%c+", " ")
+function M.quote(text)
+  local line = redaction.text(text):gsub("%c+", " ")
   if #line <= LONGEST_QUOTE then return line end
   return line:sub(1, LONGEST_QUOTE) .. "…"
 end

@@ -2,6 +2,7 @@
 
 local cache = require "luafabric.credentials.cache"
 local errors = require "luafabric.errors"
+local redaction = require "luafabric.redaction"
 
 local M = {}
 
@@ -25,7 +26,9 @@ function M.new(text, name)
       .. "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, which renew themselves" }
   end
 
-  return cache.object(name, token, invalidate)
+  local credential = cache.object(name, token, invalidate)
+  redaction.add(credential, text)
+  return credential
 end
 
 return M

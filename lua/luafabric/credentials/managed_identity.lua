@@ -5,6 +5,7 @@ local cache = require "luafabric.credentials.cache"
 local errors = require "luafabric.errors"
 local exchange = require "luafabric.credentials.exchange"
 local options_of = require "luafabric.credentials.options"
+local redaction = require "luafabric.redaction"
 local source_of = require "luafabric.credentials.managed_identity_source"
 
 local M = {}
@@ -116,6 +117,8 @@ end
 local function fetch(source, resource, world, io, patient)
   local proof, err = prove(source, resource, io, world)
   if not proof then return nil, err end
+  redaction.add(source, source.secret)
+  redaction.add(source, proof)
   local is_probe, asked_at = source.probed and world.probe, nil
   return exchange.ask({
     where = source.name, attempts = ATTEMPTS,

@@ -17,6 +17,7 @@ local ARC_FOLDER, ARC_LONGEST = "/var/opt/azcmagent/tokens/", 4096
 ---@class luafabric.ManagedIdentitySource
 ---@field name string
 ---@field request fun(resource: string, proof: string|nil): table
+---@field secret string|nil    that the request carries
 ---@field probed boolean|nil   whether it is there at all shows when it is asked
 ---@field challenges boolean|nil  Arc: it wants to see what is in a file
 
@@ -32,7 +33,7 @@ local function with_identity(query, identity, names)
 end
 
 local function app_service(endpoint, header, identity)
-  return { name = "App Service", request = function(resource)
+  return { name = "App Service", secret = header, request = function(resource)
     return get(endpoint, with_identity({ { "api-version", "2019-08-01" },
       { "resource", resource } }, identity,
       { client_id = "client_id", object_id = "object_id", resource_id = "mi_res_id" }),
@@ -44,7 +45,7 @@ local function azure_ml(endpoint, secret, identity)
   if identity.object_id or identity.resource_id then
     return nil, "Azure ML knows identities by client_id only"
   end
-  return { name = "Azure ML", request = function(resource)
+  return { name = "Azure ML", secret = secret, request = function(resource)
     return get(endpoint, with_identity({ { "api-version", "2017-09-01" },
       { "resource", resource } }, identity, { client_id = "clientid" }), { secret = secret })
   end }

@@ -7,6 +7,7 @@ local errors = require "luafabric.errors"
 local exchange = require "luafabric.credentials.exchange"
 local options_of = require "luafabric.credentials.options"
 local origin = require "luafabric.origin"
+local redaction = require "luafabric.redaction"
 
 local M = {}
 
@@ -26,7 +27,7 @@ end
 
 --- Asks the runner's service; `field` is where its answer has the token.
 local function ask(service, io, patient)
-  local secrets = { service.access_token }
+  redaction.add(service, service.access_token)
   return exchange.ask({
     where = service.where,
     request = service.request,
@@ -37,7 +38,7 @@ local function ask(service, io, patient)
       local said = answer and (answer.message or answer.Message)
       return nil, errors.new { kind = "unauthorized", status = completion.status,
         message = ("no token from %s: %s; %s"):format(service.where, type(said) == "string"
-          and exchange.quote(said, secrets) or "it gave none", service.advice) }
+          and exchange.quote(said) or "it gave none", service.advice) }
     end,
   }, io, patient)
 end
