@@ -19,6 +19,7 @@
 #include "curl_request.h"
 #include "curl_transfer.h"
 #include "lua_compat.h"
+#include "wipe.h"
 
 #define TRANSPORT_TYPE "luafabric.transport"
 #define MAX_READY      64 /* watched descriptors reported by one wait */
@@ -138,7 +139,7 @@ static void release (transport *self) {
   while (self->idle_count > 0) curl_easy_cleanup(self->idle[--self->idle_count]);
   poller_close(&self->poller);
   free(self->ca_file);
-  free(self->proxy);
+  wipe_free(self->proxy, self->proxy ? strlen(self->proxy) : 0); /* a password may be in it */
   self->ca_file = self->proxy = NULL;
 }
 

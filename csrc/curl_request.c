@@ -12,6 +12,7 @@
 #include "lauxlib.h"
 #include "curl_request.h"
 #include "lua_compat.h"
+#include "wipe.h"
 
 #define DEFAULT_TIMEOUT         60.0
 #define DEFAULT_CONNECT_TIMEOUT 10.0
@@ -223,7 +224,7 @@ static int append_header (struct curl_slist **list, const char *name, const char
   memcpy(line + name_length, !value ? ":" : value_length ? ": " : ";", 3 - (value_length == 0));
   if (value_length) memcpy(line + name_length + 2, value, value_length + 1);
   longer = curl_slist_append(*list, line);
-  free(line);
+  wipe_free(line, name_length + value_length + 3);
   if (!longer) return 0;
   *list = longer;
   return 1;
@@ -247,7 +248,7 @@ int request_headers (lua_State *L, int index, struct curl_slist **headers) {
   lua_pop(L, 1);
   if (!has_type) good = good && append_header(headers, "Content-Type", NULL);
   if (good) return 1;
-  curl_slist_free_all(*headers);
+  transfer_free_headers(*headers);
   *headers = NULL;
   return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "curl_poller.h"
 #include "curl_transfer.h"
+#include "wipe.h"
 
 #define MAX_HEAD       (64 * 1024)
 #define FIRST_SIZE     512
@@ -30,7 +31,7 @@ static int add_bytes (transfer *self, bytes *to, const char *text, size_t length
     size_t size = to->size ? to->size : FIRST_SIZE;
     char *grown;
     while (size < to->length + length) size *= 2;
-    grown = realloc(to->data, size);
+    grown = wipe_grow(to->data, to->length, to->size, size);
     if (!grown) {
       self->no_memory = 1;
       return 0;
@@ -182,12 +183,12 @@ static int set_transfer (CURL *easy, const transfer_options *options, transfer *
   return 1;
 }
 
-static int set_request (CURL *easy, const transfer_options *options) {
+static int set_request (CURL *easy, const transfer_options *options, const transfer *self) {
   SET(CURLOPT_URL, options->url);
   SET(CURLOPT_HTTPHEADER, options->headers);
   if (options->has_body || strcmp(options->method, "POST") == 0) {
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->body_length);
-    SET(CURLOPT_COPYPOSTFIELDS, options->body_length ? options->body : "");
+    SET(CURLOPT_POSTFIELDS, self->sent_body ? self->sent_body : "");
   } else if (strcmp(options->method, "GET") == 0) {
     SET(CURLOPT_HTTPGET, 1L);
     return 1;
@@ -197,6 +198,22 @@ static int set_request (CURL *easy, const transfer_options *options) {
 }
 
 #undef SET
+
+void transfer_free_headers (struct curl_slist *headers) {
+  struct curl_slist *at;
+  for (at = headers; at; at = at->next) explicit_bzero(at->data, strlen(at->data));
+  curl_slist_free_all(headers);
+}
+
+/* libcurl would free a copy of its own as it is. 0 without memory */
+static int keep_body (transfer *self, const transfer_options *options) {
+  if (options->body_length == 0) return 1;
+  self->sent_body = malloc(options->body_length);
+  if (!self->sent_body) return 0;
+  memcpy(self->sent_body, options->body, options->body_length);
+  self->sent_length = options->body_length;
+  return 1;
+}
 
 transfer *transfer_new (const transfer_options *options, CURL *easy) {
   transfer *self = calloc(1, sizeof *self);
@@ -209,11 +226,11 @@ transfer *transfer_new (const transfer_options *options, CURL *easy) {
     self->max_body = options->max_body;
     self->stream = options->stream;
     if (set_security(easy, options) && set_transfer(easy, options, self) &&
-        set_request(easy, options))
+        keep_body(self, options) && set_request(easy, options, self))
       return self;
     easy = NULL;
   }
-  if (!self) curl_slist_free_all(options->headers);
+  if (!self) transfer_free_headers(options->headers);
   if (easy) curl_easy_cleanup(easy);
   if (self) transfer_free(self);
   return NULL;
@@ -228,9 +245,10 @@ CURL *transfer_take_easy (transfer *self) {
 
 void transfer_free (transfer *self) {
   if (self->easy) curl_easy_cleanup(self->easy);
-  curl_slist_free_all(self->headers);
-  free(self->head.data);
-  free(self->body.data);
+  transfer_free_headers(self->headers);
+  wipe_free(self->sent_body, self->sent_length);
+  wipe_free(self->head.data, self->head.size);
+  wipe_free(self->body.data, self->body.size);
   free(self);
 }
 

@@ -19,6 +19,8 @@ typedef struct transfer {
   long long id;
   CURL *easy;                 /* NULL: given back already */
   struct curl_slist *headers; /* of the request */
+  char *sent_body;            /* of the request; NULL: it has none */
+  size_t sent_length;
   int in_lane;                /* libcurl has it */
   int send_once;
   double not_after;            /* CLOCK_MONOTONIC seconds; HUGE_VAL: none */
@@ -50,6 +52,9 @@ typedef struct transfer_options {
   int direct;                  /* to this machine or its link-local network only */
   const char *ca_file, *proxy; /* NULL: libcurl's own */
 } transfer_options;
+
+/* wipes and frees the headers of a request */
+void transfer_free_headers (struct curl_slist *headers);
 
 /* NULL without memory, and the headers are freed then. `easy` may be NULL: one is made. */
 transfer *transfer_new (const transfer_options *options, CURL *easy);

@@ -18,6 +18,7 @@
 #include "json_writer.h"
 #include "lua_compat.h"
 #include "utf8.h"
+#include "wipe.h"
 
 #define WRITER_TYPE "luafabric.json_writer"
 #define ARRAY_TYPE  "luafabric.json_array"
@@ -30,7 +31,7 @@
 
 static int free_writer (lua_State *L) {
   json_writer *writer = luaL_checkudata(L, 1, WRITER_TYPE);
-  free(writer->text);
+  wipe_free(writer->text, writer->size);
   writer->text = NULL;
   writer->length = writer->size = 0;
   return 0;
@@ -45,7 +46,7 @@ json_writer *json_writer_new (lua_State *L) {
 
 void json_writer_finish (lua_State *L, json_writer *writer) {
   lua_pushlstring(L, writer->text ? writer->text : "", writer->length);
-  free(writer->text);
+  wipe_free(writer->text, writer->size);
   writer->text = NULL;
   writer->length = writer->size = 0;
 }
@@ -61,7 +62,7 @@ int json_write_raw (lua_State *L, json_writer *writer, const char *text, size_t 
     char *grown;
     if (length > SIZE_MAX / 2 - writer->length) return no_memory(L);
     while (size < writer->length + length) size *= 2;
-    grown = realloc(writer->text, size);
+    grown = wipe_grow(writer->text, writer->length, writer->size, size);
     if (!grown) return no_memory(L);
     writer->text = grown;
     writer->size = size;

@@ -92,6 +92,7 @@ static int has_handler (int number) {
 /* What the closed state left behind; NULL for nothing. */
 static const char *leftovers (int descriptors) {
   if (allocations_blocks() != 0) return "a block of our own is not freed";
+  if (allocations_unwiped() != 0) return "a secret is in memory that was freed";
   if (allocations_lua_bytes() != 0) return "memory of Lua is not freed";
   if (count_descriptors() != descriptors) return "a descriptor is still open";
   if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD) return "a child is not reaped";

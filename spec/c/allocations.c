@@ -3,6 +3,7 @@
 ** both: the n-th request fails. Single-threaded; allocates nothing for itself.
 */
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,19 @@ void *__wrap_realloc (void *block, size_t size);
 char *__wrap_strdup (const char *text);
 void __wrap_free (void *block);
 
+static long unwiped;
+
+long allocations_unwiped (void) {
+  return unwiped;
+}
+
+/* Looks at a block that is about to be somebody else's. */
+static void look_into (void *block) {
+  if (block &&
+      memmem(block, malloc_usable_size(block), ALLOCATIONS_SECRET, sizeof ALLOCATIONS_SECRET - 1))
+    unwiped++;
+}
+
 static void *counted (void *block) {
   if (block) blocks++;
   return block;
@@ -94,6 +108,7 @@ void *__wrap_calloc (size_t count, size_t size) {
 void *__wrap_realloc (void *block, size_t size) {
   if (is_to_fail()) return NULL;
   if (!block) return counted(__real_realloc(NULL, size));
+  look_into(block); /* it may move */
   return __real_realloc(block, size);
 }
 
@@ -106,5 +121,6 @@ char *__wrap_strdup (const char *text) {
 
 void __wrap_free (void *block) {
   if (block) blocks--;
+  look_into(block);
   __real_free(block);
 }

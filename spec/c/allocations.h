@@ -6,6 +6,9 @@
 
 #include <stddef.h>
 
+/* what operations send as a secret */
+#define ALLOCATIONS_SECRET "w0rd5ecret"
+
 enum failing {
   FAIL_ONCE, /* the n-th only: Lua from 5.2 on collects garbage and tries again */
   FAIL_FROM  /* the n-th and all that follow */
@@ -22,6 +25,9 @@ int allocations_fails_now (void);
 
 /* how many blocks of our own code are not freed */
 long allocations_blocks (void);
+
+/* how many blocks of our own code were freed with ALLOCATIONS_SECRET in them */
+long allocations_unwiped (void);
 
 /* how many bytes of Lua states are not freed */
 long allocations_lua_bytes (void);

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "allocations.h"
 #include "operations.h"
 
 #define CORE "local core = require 'luafabric.core'\n"
@@ -13,7 +14,8 @@
 
 static const char rich_request[] = CORE IDS
     "local names = {}\n"
-    "for i = 1, 40 do names[i] = { name = 'p' .. i, type = 'Text', value = ('é'):rep(i * 20) } "
+    "for i = 1, 40 do names[i] = { name = 'p' .. i, type = 'Text', value = '" ALLOCATIONS_SECRET
+    "' .. ('é'):rep(i * 20) } "
     "end\n"
     "names[41] = { name = 'n', type = 'Integer', value = '9223372036854775807' }\n"
     "names[42] = { name = 'v', type = 'Automatic', value = { a = { 1, { b = core.null } } } }\n"

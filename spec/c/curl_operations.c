@@ -12,13 +12,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "allocations.h"
 #include "operations.h"
 
 #define ANSWER_SIZE 20000
 
 static const char accepted[] = "HTTP/1.1 202 Accepted\r\nLocation: /jobs/1\r\nRetry-After: 60\r\n"
                                "Content-Length: 0\r\nConnection: close\r\n\r\n";
-static const char found[] = "HTTP/1.1 200 OK\r\nConnection: close\r\nSet: a\r\nSet: b\r\nLong: ";
+static const char found[] = "HTTP/1.1 200 OK\r\nConnection: close\r\nSet: a\r\nSet: b\r\n"
+                            "Token: " ALLOCATIONS_SECRET "\r\nLong: ";
 
 static int listener;
 
@@ -41,6 +43,7 @@ static void answer (int fd) {
     request[length] = '\0';
   }
   memset(filler, 'x', sizeof filler);
+  memcpy(filler, ALLOCATIONS_SECRET, sizeof ALLOCATIONS_SECRET - 1); /* answers have tokens, too */
   if (strncmp(request, "POST", 4) == 0) {
     write_all(fd, accepted, sizeof accepted - 1);
   } else {
@@ -108,7 +111,8 @@ __attribute__((constructor)) static void start_server (void) {
 
 static const char reads[] = WITH_TRANSPORT
     "return operation(function()\n"
-    "  local event = complete { method = 'GET', url = url, headers = { A = 'b', C = '' } }\n"
+    "  local event = complete { method = 'GET', url = url,\n"
+    "    headers = { A = 'b', C = '', Authorization = 'Bearer " ALLOCATIONS_SECRET "' } }\n"
     "  if event.failure then return nil, event.failure.message end\n"
     "  return #event.body == 20000 and #event.headers.long == 3000 and event.headers.set == 'a, "
     "b'\n"
@@ -127,7 +131,7 @@ static const char streams[] = WITH_TRANSPORT
     "end)\n";
 
 static const char submissions[] = WITH_TRANSPORT
-    "local body = ('x'):rep(1000)\n"
+    "local body = ('x'):rep(1000) .. '&client_secret=" ALLOCATIONS_SECRET "'\n"
     "return operation(function()\n"
     "  local event = complete { method = 'POST', url = url, send_once = true, body = body }\n"
     "  if event.failure then return nil, event.failure.message end\n"
