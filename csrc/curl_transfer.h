@@ -21,7 +21,7 @@ typedef struct transfer {
   struct curl_slist *headers; /* of the request */
   char *sent_body;            /* of the request; NULL: it has none */
   size_t sent_length;
-  int in_lane;                /* libcurl has it */
+  int in_lane; /* libcurl has it */
   int send_once;
   double not_after;            /* CLOCK_MONOTONIC seconds; HUGE_VAL: none */
   size_t max_body;             /* bytes, after decompression; of a stream, not handed out yet */
