@@ -17,7 +17,7 @@ local DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 ---@field secret string|nil
 ---@field certificates string[]|nil  PEM texts that are registered for the app
 ---@field federated table[]|nil      { issuer, subject, audience, certificate } that it trusts
----@field refusal integer|nil         what it is refused with although it is who it says: 65001, 50076
+---@field refusal integer|nil         why it is refused although it is who it says: 65001, 50076
 
 ---@param options { token: string?, token_lifetime: number?, refresh_in: number?,
 ---  clients: table<string, string|EmulatorClient>?, tenants: string[]?, device: table?,
