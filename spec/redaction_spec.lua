@@ -53,6 +53,14 @@ describe("a secret that somebody holds", function()
     assert.equal(SECRET, redaction.known(SECRET))
   end)
 
+  it("can be sought alone", function()
+    local other = {}
+    redaction.add(other, "another-secret")
+    assert.equal("*** another-secret", redaction.known(SECRET .. " another-secret", holder))
+    assert.equal(SECRET, redaction.known(SECRET, other))
+    assert.equal(SECRET, redaction.known(SECRET, {}))
+  end)
+
   it("that is a short word is left alone", function()
     redaction.add(holder, "secret")
     redaction.add(holder, nil)

@@ -71,13 +71,15 @@ local function find_all(text, sought, spans)
   end
 end
 
+local function find_kept(text, kept, spans)
+  for index = 1, #kept do
+    for _, form in ipairs(kept[index].forms) do find_all(text, form, spans) end
+  end
+end
+
 local function find_known(text, spans)
   if #text < SHORTEST then return end
-  for _, kept in pairs(holders) do
-    for index = 1, #kept do
-      for _, form in ipairs(kept[index].forms) do find_all(text, form, spans) end
-    end
-  end
+  for _, kept in pairs(holders) do find_kept(text, kept, spans) end
 end
 
 local secret_fields = { client_secret = true, client_assertion = true, refresh_token = true,
@@ -140,10 +142,15 @@ end
 --- A text without the secrets that are held, and otherwise as it is: for results, and for what is
 --- still to be read.
 ---@param text string
+---@param holder table|nil  whose; default: everybody's
 ---@return string
-function M.known(text)
+function M.known(text, holder)
   local spans = {}
-  find_known(text, spans)
+  if not holder then
+    find_known(text, spans)
+  elseif holders[holder] then
+    find_kept(text, holders[holder], spans)
+  end
   return masked(text, spans)
 end
 

@@ -1,6 +1,6 @@
 -- The emulator's service on a socket, for the sign-ins: its options are the JSON in the file that
 -- the first argument names. GET /told gives the requests that it was sent, so that specs see what
--- really went over the wire.
+-- really went over the wire. `clock_offset`: seconds by which its clock is wrong.
 
 local json = require "luafabric.json"
 
@@ -19,5 +19,5 @@ require("spec.support.process").serve(function(request, respond)
   end
   told[#told + 1] = { method = request.method, path = request.path, headers = request.headers,
     body = request.body }
-  respond(service:handle(request, core.wall()))
+  respond(service:handle(request, core.wall() + (options.clock_offset or 0)))
 end)

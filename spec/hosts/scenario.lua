@@ -189,11 +189,16 @@ end
 ---@param given Scenario
 ---@return string summary
 function M.run(given)
-  local client = fabric.client { endpoint = given.endpoint, credential = "any", poll_floor = 0.02,
-    host = given.named }
+  local credential = fabric.credentials.client_secret { tenant_id = "contoso.example",
+    client_id = "app", client_secret = "secret of the app",
+    authority = given.endpoint:match("^%w+://[^/]+") }
+  local client = fabric.client { endpoint = given.endpoint, credential = credential,
+    poll_floor = 0.02, host = given.named }
   local name = in_task(client, function() return select(2, tasks.current()).host.name end)
   check(name == given.host, "the host is", tostring(name))
   local seconds, sent = M.measure(client), nil
+  check(in_task(client, function() return credential:token() end):find("^emulator%."),
+    "the token is not Entra's")
   if given.faults then
     sent = in_task(client, check_faults, given.faults)
     in_task(client, check_requests, given.faults)

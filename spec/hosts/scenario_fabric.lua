@@ -22,6 +22,7 @@ function M.new()
     workspaces = { { name = "Sales", notebooks = { { name = "Echo" }, { name = "Fail" },
       { name = "Slow" } } },
       { name = "Weather", notebooks = { { name = "Ingest" } } } },
+    clients = { app = "secret of the app" },
     settings = { retry_after = 0, run = result_of },
   }
 end

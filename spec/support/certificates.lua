@@ -38,6 +38,34 @@ function M.new(options)
   return made
 end
 
+local authority = [[
+[ca]
+default_ca = own
+[own]
+database = index.txt
+new_certs_dir = .
+serial = serial
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+]]
+
+--- The same, over since 2021.
+---@return table made
+function M.expired()
+  local made = M.new()
+  local file = assert(io.open(made.folder .. "/ca.conf", "w"))
+  file:write(authority)
+  file:close()
+  run(("cd %s && : > index.txt && echo 01 > serial && openssl req -new -key key.pem -subj "
+    .. "/CN=luafabric -out request.pem && openssl ca -batch -selfsign -notext -config ca.conf "
+    .. "-keyfile key.pem -in request.pem -startdate 20200101000000Z -enddate 20210101000000Z "
+    .. "-out certificate.pem && cat key.pem certificate.pem > both.pem"):format(made.folder))
+  made.pem, made.certificate_pem = read(made.path), read(made.certificate_path)
+  return made
+end
+
 --- What `openssl x509 -fingerprint` says, in small hexadecimal digits.
 function M.fingerprint(made, digest)
   local output = run(("openssl x509 -in %s -fingerprint -%s -noout"):format(

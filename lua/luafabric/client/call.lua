@@ -42,10 +42,10 @@ end
 
 --- A server that repeats what it was sent does not get our token into a message, or into what is
 --- kept of a run.
-local function without_secrets(completion)
-  if completion.body then completion.body = redaction.known(completion.body) end
+local function without_secrets(completion, holder)
+  if completion.body then completion.body = redaction.known(completion.body, holder) end
   for name, value in pairs(completion.headers or {}) do
-    completion.headers[name] = redaction.known(value)
+    completion.headers[name] = redaction.known(value, holder)
   end
   return completion
 end
@@ -98,7 +98,7 @@ function M.once(client, request, options)
   local completion = tasks.request(complete(client, request, token))
   gate.answered(pass, completion)
   intents.measure(client, sent, host.wall(), completion)
-  return without_secrets(completion), token
+  return without_secrets(completion, client.credential), token
 end
 
 --- After a 401: whether another try with a new token makes sense.

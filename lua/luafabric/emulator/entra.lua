@@ -17,6 +17,7 @@ local DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 ---@field secret string|nil
 ---@field certificates string[]|nil  PEM texts that are registered for the app
 ---@field federated table[]|nil      { issuer, subject, audience, certificate } that it trusts
+---@field refusal integer|nil         why it is refused although it is who it says: 65001, 50076
 
 ---@param options { token: string?, token_lifetime: number?, refresh_in: number?,
 ---  clients: table<string, string|EmulatorClient>?, tenants: string[]?, device: table?,
@@ -65,6 +66,19 @@ function M.new(options, next_id)
     return answers.plain(context, 200, answer)
   end
 
+  local rules = {
+    [65001] = { "invalid_grant", "The user or administrator has not consented to use the app." },
+    [50076] = { "interaction_required", "You must use multi-factor authentication." },
+  }
+
+  --- What a rule of the tenant says of the app.
+  local function refuse_by_rule(context, form)
+    local client = (options.clients or {})[form.client_id]
+    local number = type(client) == "table" and client.refusal
+    local rule = rules[number]
+    return rule and refuse(context, 400, rule[1], number, rule[2])
+  end
+
   --- Why the app is not who it says; nil when it is. Without a list of clients any secret is right.
   local function refuse_client(context, form)
     local client = (options.clients or {})[form.client_id]
@@ -90,7 +104,7 @@ function M.new(options, next_id)
   local grants = {}
 
   function grants.client_credentials(context, form)
-    local refusal = refuse_client(context, form)
+    local refusal = refuse_client(context, form) or refuse_by_rule(context, form)
     if refusal then return refusal end
     if not (form.scope or ""):find("/%.default$") then
       return refuse(context, 400, "invalid_scope", 70011,
