@@ -11,6 +11,12 @@ local function nested(depth)
   return '{"inputs":' .. ('{"a":'):rep(depth) .. "1" .. ("}"):rep(depth) .. "}"
 end
 
+local function names(count)
+  local parts = {}
+  for index = 1, count do parts[index] = ('"name%d":1'):format(index) end
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
 return {
   -- paths
   { "an unknown path", "GET", "/run", 404, "no-such-path" },
@@ -85,7 +91,7 @@ return {
     { headers = { authorization = "Bearer a b" } } },
   -- bodies
   { "a body that is too large", "POST", NIGHTLY, 413, "body-too-large",
-    { body = '{"inputs":{"day":"' .. ("x"):rep(1100000) .. '"}}' } },
+    { body = '{"inputs":{"day":"' .. ("x"):rep(140000) .. '"}}' } },
   { "a body that was too large to be read", "POST", NIGHTLY, 413, "body-too-large",
     { body_too_large = true } },
   { "half a body", "POST", NIGHTLY, 400, "bad-json", { body = '{"inputs":{' } },
@@ -111,6 +117,17 @@ return {
     "/input: there is no such field; did you mean inputs?" },
   { "inputs without their envelope", "POST", NIGHTLY, 422, "invalid-request",
     { body = { customer_number = 5 } }, "belong into \"inputs\"" },
+  { "an empty list of inputs", "POST", NIGHTLY, 422, "invalid-request",
+    { body = '{"inputs":[]}' }, "/inputs: expected an object" },
+  { "an object for a list", "POST", "/runs/abcdef/repair", 422, "invalid-request",
+    { body = '{"only":{}}' }, "/only: expected a list" },
+  { "too many names", "POST", NIGHTLY, 413, "body-too-large", { body = names(1001) } },
+  { "a thousand mistakes", "POST", NIGHTLY, 422, "invalid-request", { body = names(1000) },
+    "(and 999 more)" },
+  { "a deadline that has passed", "POST", NIGHTLY, 422, "invalid-request",
+    { body = { deadline = "2020-01-01T00:00:00Z" } }, "/deadline: it has passed" },
+  { "a parameter that loses digits", "POST", NOTEBOOK, 422, "invalid-request",
+    { body = '{"parameters":{"id":9007199254740993}}' }, "beyond 2^53" },
   { "a list of inputs", "POST", NIGHTLY, 422, "invalid-request", { body = { inputs = { 1 } } } },
   { "a number as key", "POST", NIGHTLY, 422, "invalid-request", { body = { key = 1 } } },
   { "an unknown choice in the body", "POST", NIGHTLY, 422, "invalid-request",
@@ -143,7 +160,7 @@ return {
     { body = '{"inputs":{"day":"2026-11-23T00:00:00Z","count":"three"}}' } },
   { "a fraction for an Integer", "POST", NIGHTLY, 422, "invalid-inputs",
     { body = '{"inputs":{"day":"2026-11-23T00:00:00Z","count":1.5}}' } },
-  { "a number that loses digits", "POST", NIGHTLY, 422, "invalid-inputs",
+  { "a number that loses digits", "POST", NIGHTLY, 422, "invalid-request",
     { body = '{"inputs":{"day":"2026-11-23T00:00:00Z","count":9007199254740993}}' } },
   { "null", "POST", NIGHTLY, 422, "invalid-inputs", { body = '{"inputs":{"day":null}}' } },
   { "an object for a DateTime", "POST", NIGHTLY, 422, "invalid-inputs",

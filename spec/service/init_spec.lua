@@ -24,7 +24,7 @@ describe("the service", function()
       client = { "x", "service: client: expected a table or a function" },
       check = { {}, "service: check: give token_file, tokens or a function" },
       secrets = { { a = 1 }, "service: secrets.a: expected a text or a function" },
-      webhook = { { url = "x" }, "service: webhook: give secret or secret_file" },
+      webhook = { { url = "https://x" }, "service: webhook: give one of secret and secret_file" },
       max_body = { 0, "service: max_body: expected a whole number from 1 up" },
       worklows = { 1, "service: worklows: unknown field, did you mean workflows?" },
     } do

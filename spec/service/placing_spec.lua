@@ -53,6 +53,31 @@ describe("ordering", function()
       assert.equal(202, post("/workflows/plain/runs").status)
     end)
 
+    it("keeps the moment that a deadline meant when it was asked for", function()
+      local response = nightly({ deadline = "06:00Z" }, { ["idempotency-key"] = "d" })
+      assert.equal("2026-01-01T06:00:00Z", order_of(response).options.deadline)
+      world.host.advance(7 * 3600) -- the next 06:00 is another one, and the request is the same
+      local again = nightly({ deadline = "06:00Z" }, { ["idempotency-key"] = "d" })
+      assert.same({ 200, response.value.id }, { again.status, again.value.id })
+    end)
+
+    it("is not ordered when the workflow's own code has a slip, which no input mends", function()
+      world:write("slip.lua", [[
+local fabric = require "luafabric"
+return fabric.workflow("slip", function(flow)
+  local day = flow:input("day", { default = "x" })
+  if day == "y" then local nothing; nothing.field = 1 end
+  flow:notebook("Report", { workspace = "Sales" })
+end)]])
+      local response = post("/workflows/slip/runs", { inputs = { day = "y" } })
+      assert.same({ 500, "urn:luafabric:problem:broken-workflow" }, { response.status,
+        response.value.type })
+      assert.matches("slip.lua:4: ", response.value.detail, 1, true)
+      assert.is_nil(response.body:find(world.folder, 1, true))
+      assert.equal(1, #world.log)
+      assert.equal(0, world:ordered())
+    end)
+
     it("has the key that it would have on a command line of this machine", function()
       local definition = world.service:workflow "nightly"
       local plan = assert(definition:plan { inputs = { day = DAY,

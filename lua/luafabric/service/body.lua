@@ -1,14 +1,19 @@
 --- The body of a request: one JSON object, said to be that, in UTF-8, of a limited size and depth,
---- and without a name that is there twice, since two readers would not agree on which one counts.
+--- and without what two readers would not agree on: a name that is there twice, or an integer with
+--- more digits than a double has.
 
 local core = require "luafabric.core"
 local json = require "luafabric.json"
 local nearest = require "luafabric.nearest"
 local problem = require "luafabric.service.problem"
+local tasks = require "luafabric.tasks"
 
 local M = {}
 
 local LONGEST_KEY = 255 -- bytes
+local MOST_NAMES = 1000 -- of one object
+local MOST_MISTAKES = 20 -- that are told; to find what was meant takes time
+local TURN = 1000 -- names and brackets; then others have theirs
 
 local function refuse(kind, message, ...)
   return nil, problem.new(kind, message:format(...))
@@ -55,33 +60,56 @@ local function text_end(text, at)
   end
 end
 
---- A name that an object of a JSON text has twice.
+--- Takes a name of an object; what is wrong with it, if something is.
+local function take_name(object, name)
+  if object.names[name] then
+    return select(2, refuse("bad-json", "the body has the name '%s' twice in one object", name))
+  end
+  object.names[name], object.count = true, object.count + 1
+  if object.count <= MOST_NAMES then return nil end
+  return select(2, refuse("body-too-large", "an object of the body has more than %d names",
+    MOST_NAMES))
+end
+
+--- What is wrong with the names of a JSON text; in a task, which lets others go first at times.
 ---@param text string  that json.decode could read
----@return string|nil name
-local function find_twin(text)
-  local stack, depth, at = {}, 0, text:find('[{}%[%]"]')
+---@return luafabric.service.Problem|nil
+local function check_names(text)
+  local stack, depth, at, count = {}, 0, text:find('[{}%[%]"]'), 0
   while at do
     local sign, after = text:sub(at, at), at + 1
     if sign == "{" or sign == "[" then
       depth = depth + 1
-      stack[depth] = sign == "{" and {} or false
+      stack[depth] = sign == "{" and { names = {}, count = 0 } or false
     elseif sign ~= '"' then
       depth = depth - 1
     else
       after = text_end(text, at)
       if stack[depth] and text:find("^%s*:", after) then
-        local name = name_of(text:sub(at, after - 1))
-        if stack[depth][name] then return name end
-        stack[depth][name] = true
+        local err = take_name(stack[depth], name_of(text:sub(at, after - 1)))
+        if err then return err end
       end
     end
+    count = count + 1
+    if count % TURN == 0 then tasks.yield() end
     at = text:find('[{}%[%]"]', after)
   end
 end
 
+-- An empty list is told from an empty object by its first sign.
+local function mark_lists(text, object)
+  for name, value in pairs(object) do
+    if type(value) == "table" and next(value) == nil
+      and (json.slice(text, name) or ""):sub(1, 1) == "[" then
+      core.json_array(value)
+    end
+  end
+  return object
+end
+
 -- ---- reading ----
 
---- The object in a body; an empty body is an empty object.
+--- The object in a body; an empty body is an empty object. In a task.
 ---@param request luafabric.service.Request
 ---@param max_body integer  bytes
 ---@return table|nil object
@@ -97,14 +125,17 @@ function M.read(request, max_body)
   ok, err = check_type(request.headers)
   if not ok then return nil, err end
   if not core.encode_json(text) then return refuse("bad-json", "the body is not UTF-8") end
-  local value, message = json.decode(text)
-  if value == nil then return refuse("bad-json", "the body is %s", message) end
+  local value, message = json.path(text)
+  if value == nil and message:find("^not JSON") then
+    return refuse("bad-json", "the body is %s", message)
+  end
+  if value == nil then return refuse("invalid-request", "the body: %s", message) end
   if type(value) ~= "table" or not text:find("^%s*{") then
     return refuse("bad-json", "the body is not a JSON object")
   end
-  local twin = find_twin(text)
-  if twin then return refuse("bad-json", "the body has the name '%s' twice in one object", twin) end
-  return value
+  err = check_names(text)
+  if err then return nil, err end
+  return mark_lists(text, value)
 end
 
 -- ---- its fields ----
@@ -123,12 +154,20 @@ Mistakes.__index = Mistakes
 
 ---@return luafabric.service.Mistakes
 function M.mistakes()
-  return setmetatable({ list = {} }, Mistakes)
+  return setmetatable({ list = {}, count = 0 }, Mistakes)
+end
+
+--- Whether no more are told.
+---@return boolean
+function Mistakes:is_full()
+  return #self.list >= MOST_MISTAKES
 end
 
 ---@param pointer string
 ---@param message string  what follows the place in a sentence
 function Mistakes:add(pointer, message, ...)
+  self.count = self.count + 1
+  if self:is_full() then return end
   self.list[#self.list + 1] = { pointer = pointer, detail = message:format(...) }
 end
 
@@ -138,11 +177,17 @@ end
 function Mistakes:problem(kind)
   local first = self.list[1]
   if not first then return nil end
-  local more = #self.list > 1 and (" (and %d more)"):format(#self.list - 1) or ""
+  local more = self.count > 1 and (" (and %d more)"):format(self.count - 1) or ""
   table.sort(self.list, function(a, b) return a.pointer < b.pointer end)
   first = self.list[1]
   return problem.new(kind, ("%s: %s%s"):format(first.pointer, first.detail, more),
     { errors = self.list })
+end
+
+local list_type = getmetatable(core.json_array {})
+
+local function is_empty_list(value)
+  return next(value) == nil and getmetatable(value) == list_type
 end
 
 -- What a field may be, and how it is said.
@@ -160,10 +205,10 @@ local checks = {
   text = { "a text", function(value) return type(value) == "string" and value ~= "" end },
   boolean = { "true or false", function(value) return type(value) == "boolean" end },
   object = { "an object", function(value)
-    return type(value) == "table" and #value == 0
+    return type(value) == "table" and #value == 0 and not is_empty_list(value)
   end },
   texts = { "a list of texts", function(value)
-    if type(value) ~= "table" or next(value) and #value == 0 then return false end
+    if type(value) ~= "table" or #value == 0 and not is_empty_list(value) then return false end
     for _, item in ipairs(value) do
       if type(item) ~= "string" or item == "" then return false end
     end
@@ -182,7 +227,7 @@ function M.check_fields(object, known, mistakes, hint)
   for name, value in pairs(object) do
     local wanted = known[name]
     if not wanted then
-      local near = nearest.find(name, names, 1)[1]
+      local near = not mistakes:is_full() and nearest.find(name, names, 1)[1]
       mistakes:add(M.pointer(name), "there is no such field%s%s",
         near and ("; did you mean %s?"):format(near) or "", hint or "")
     elseif type(wanted) == "table" then

@@ -60,21 +60,36 @@ local function check_missing(given, list, mistakes)
   end
 end
 
+-- What Lua says of a slip in the workflow's own code, which no inputs mend.
+local slips = { "attempt to ", "bad argument #", "stack overflow", "is not defined; " }
+
+local function is_slip(message)
+  for _, words in ipairs(slips) do
+    if message:find(words, 1, true) then return true end
+  end
+  return false
+end
+
 --- What a plan that could not be made says of the inputs; the hints of the command are not ours.
-local function plan_problem(err, given, declared)
+local function plan_problem(service, err, given, declared)
+  local message = service.workflows:without_paths(err.message)
+  if is_slip(message) then
+    service:log(err.message)
+    return problem.new("broken-workflow", message)
+  end
   local mistakes, names = body.mistakes(), {}
   for name in pairs(declared) do names[#names + 1] = name end
-  if err.message:find("is no input of", 1, true) then
+  if message:find("is no input of", 1, true) then
     for name in pairs(given) do
-      local near = nearest.find(name, names, 1)[1]
       if not declared[name] then
+        local near = not mistakes:is_full() and nearest.find(name, names, 1)[1]
         mistakes:add(pointer_of(name), "the workflow has no such input%s",
           near and ("; did you mean %s?"):format(near) or "")
       end
     end
   end
   if #mistakes.list == 0 then
-    mistakes:add("/inputs", "%s", (err.message:gsub(": give %-%-?[Pp].*$", "")))
+    mistakes:add("/inputs", "%s", (message:gsub(": give %-%-?[Pp].*$", "")))
   end
   return mistakes:problem "invalid-inputs"
 end
@@ -127,7 +142,7 @@ function M.plan(service, definition, given)
   for name, value in pairs(secrets) do all[name] = value end
   plan, err = definition:plan { inputs = all, run_id = given.run_id,
     started_at = given.started_at, origin = given.origin }
-  if not plan then return nil, plan_problem(err, given.inputs, declared) end
+  if not plan then return nil, plan_problem(service, err, given.inputs, declared) end
   err = check_late_secrets(plan, given.inputs)
   if err then return nil, err end
   return plan

@@ -5,7 +5,7 @@ local nearest = require "luafabric.nearest"
 
 local M = {}
 
-local MAX_BODY = 1024 * 1024 -- bytes
+local MAX_BODY = 128 * 1024 -- bytes
 
 ---@class luafabric.ServiceOptions
 ---@field workflows string      a folder of NAME.lua and NAME.json, known by name only
@@ -17,7 +17,7 @@ local MAX_BODY = 1024 * 1024 -- bytes
 ---@field secrets table<string, string|fun(): string>|nil  values of the workflows' secret inputs
 ---@field webhook { url: string, secret: string|nil, secret_file: string|nil }|nil  told of the end
 ---  of each run
----@field max_body integer|nil            bytes of a request's body, default 1 MiB
+---@field max_body integer|nil            bytes of a request's body, default 128 KiB
 ---@field max_concurrent_runs integer|nil default: as many as are ordered
 ---@field log nil|fun(text: string)       what is for the operator alone; default standard error
 
@@ -28,7 +28,6 @@ local MAX_BODY = 1024 * 1024 -- bytes
 local known = { workflows = true, store = true, client = true, check = true, secrets = true,
   webhook = true, max_body = true, max_concurrent_runs = true, log = true }
 local known_check = { tokens = true, token_file = true }
-local known_webhook = { url = true, secret = true, secret_file = true }
 
 local function fail(level, message, ...)
   error("service: " .. message:format(...), level + 1)
@@ -87,14 +86,8 @@ end
 
 local function check_webhook(webhook, level)
   if webhook == nil then return nil end
-  check_type({ webhook = webhook }, "webhook", { "table" }, level + 1)
-  nearest.check_fields(webhook, known_webhook, "service: webhook", level + 1)
-  check_text(webhook.url, "webhook.url", level + 1)
-  if (webhook.secret == nil) == (webhook.secret_file == nil) then
-    fail(level + 1, "webhook: give secret or secret_file")
-  end
-  check_text(webhook.secret or webhook.secret_file,
-    webhook.secret and "webhook.secret" or "webhook.secret_file", level + 1)
+  local ok, message = require("luafabric.service.webhook").check(webhook)
+  if not ok then fail(level + 1, "%s", message) end
   return webhook
 end
 

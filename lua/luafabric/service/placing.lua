@@ -2,6 +2,7 @@
 --- be wrong is found here, while somebody waits for the answer.
 
 local body = require "luafabric.service.body"
+local core = require "luafabric.core"
 local duration = require "luafabric.duration"
 local deadline = require "luafabric.workflow.deadline"
 local inputs = require "luafabric.service.inputs"
@@ -28,22 +29,28 @@ local repair_fields = { only = "texts", again = "boolean", inputs = "object",
 
 -- ---- the fields of a request ----
 
+-- The moment of a deadline is that of the request: the order may wait until after the next 06:00.
+local function check_deadline(text, now, mistakes)
+  if type(text) ~= "string" then return nil end
+  local moment, message = deadline.parse(text, now)
+  if moment and moment <= now then message = "it has passed" end
+  if message then mistakes:add("/deadline", "%s", message) end
+  return not message and core.format_time(moment) or nil
+end
+
 local function check_times(fields, now, mistakes)
   if fields.timeout ~= nil then
     local seconds, message = duration.parse(fields.timeout)
     if seconds == 0 then message = "must be more than 0" end
     if message then mistakes:add("/timeout", "%s", message) end
   end
-  if type(fields.deadline) == "string" then
-    local _, message = deadline.parse(fields.deadline, now)
-    if message then mistakes:add("/deadline", "%s", message) end
-  end
+  return check_deadline(fields.deadline, now, mistakes)
 end
 
 local function check_fields(request, known, now, hint)
   local fields, mistakes = request.fields, body.mistakes()
   body.check_fields(fields, known, mistakes, hint)
-  if known.timeout then check_times(fields, now, mistakes) end
+  if known.timeout then request.deadline = check_times(fields, now, mistakes) end
   local err = mistakes:problem "invalid-request"
   if err then return nil, err end
   local on_duplicate = fields.on_duplicate or request.query.on_duplicate
@@ -62,9 +69,9 @@ local function new_order(request, kind, workflow, about, on_duplicate)
     on_duplicate = on_duplicate }
 end
 
-local function options_of(fields, more)
-  local options = more or {}
-  for _, name in ipairs(run_fields) do options[name] = fields[name] end
+local function options_of(request, options)
+  for _, name in ipairs(run_fields) do options[name] = request.fields[name] end
+  options.deadline = request.deadline
   return options
 end
 
@@ -108,7 +115,7 @@ function M.workflow(service, request)
   fingerprint_key, err = store:fingerprint_key()
   if not fingerprint_key then return nil, err end
   order.key = key_of(fields.key, run_key.of(plan, fingerprint_key))
-  order.inputs, order.options = fields.inputs, options_of(fields, { title = definition.name })
+  order.inputs, order.options = fields.inputs, options_of(request, { title = definition.name })
   return ordering.place(store, order)
 end
 
@@ -180,7 +187,7 @@ function M.repair(service, request)
   order.key, err = repair.check(service, store, subject, fields, order.run_id)
   if err then return nil, err end
   order.inputs = fields.inputs
-  order.options = options_of(fields, { parent = subject.run_id, only = fields.only,
+  order.options = options_of(request, { parent = subject.run_id, only = fields.only,
     again = fields.again, notebook = subject.notebook, title = subject.title })
   return ordering.place(store, order)
 end

@@ -97,7 +97,9 @@ local function is_fresh(self, definition)
 end
 
 --- A message without the folders of this machine.
-local function without_paths(self, message)
+---@param message string
+---@return string  its first line
+function Workflows:without_paths(message)
   for _, folder in ipairs { self.folder, core.real_path(self.folder) or self.folder } do
     local at = message:find(folder .. "/", 1, true)
     while at do
@@ -105,7 +107,8 @@ local function without_paths(self, message)
       at = message:find(folder .. "/", 1, true)
     end
   end
-  return (message:gsub("(['\"])/[^'\"\n]*/([^'\"/\n]*)%1", "%1%2%1"):gsub("\n.*", ""))
+  message = message:gsub("(['\"])/[^'\"\n]*/([^'\"/\n]*)%1", "%1%2%1"):gsub("\n.*", "")
+  return (message:gsub("[%w_.%-/]*/([%w_.%-]+%.lua:%d+)", "%1"))
 end
 
 --- The workflow of a name, as its file is now.
@@ -124,7 +127,7 @@ function Workflows:load(name)
   local definition, err = workflow_file.load(path)
   self.loaded[name] = definition
   if definition then return definition end
-  return broken("%s", without_paths(self, err.message))
+  return broken("%s", self:without_paths(err.message))
 end
 
 --- What is said of the inputs, for whoever looks for a workflow.
@@ -145,7 +148,7 @@ function Workflows:describe(name)
       description = input.description or core.null }
   end
   return { name = name, title = definition.name, inputs = inputs,
-    problem = problem and without_paths(self, problem.message) or core.null }
+    problem = problem and self:without_paths(problem.message) or core.null }
 end
 
 return M
