@@ -73,6 +73,39 @@ describe("the service", function()
     assert.equal("/secret/place/runs.db is damaged", world.log[1])
   end)
 
+  describe("while another process holds the store's file", function()
+    local sqlite = require "luafabric.sqlite"
+
+    it("waits without keeping the thread, and answers when it is let go", function()
+      local other = assert(sqlite.open(world.path))
+      world.service.options.store = world.path
+      assert.equal(200, world:ask("GET", "/runs").status)
+      assert(other:exec "begin exclusive")
+      world.host.post({ kind = "wake" }, world.host.now() + 0.25)
+      local statuses = {}
+      world:run(function()
+        local _, loop = require("luafabric.tasks").current()
+        loop:on("wake", function() assert(other:exec "commit") end)
+        statuses[1] = world.service:handle { method = "GET", target = "/healthz",
+          headers = {} }.status
+      end)
+      assert.same({ 200 }, statuses)
+      assert.is_true(world.host.now() >= 0.25)
+      other:close()
+      world.service:close()
+    end)
+
+    it("says so in the end", function()
+      world.service.options.store = function()
+        return nil, require("luafabric.store.sqlite_messages").error("runs.db", "locked", "BUSY")
+      end
+      world.service.opened = nil
+      local response = world:ask("GET", "/runs")
+      assert.same({ 503, "5" }, { response.status, response.headers["Retry-After"] })
+      assert.is_true(world.host.now() >= 5)
+    end)
+  end)
+
   it("survives its own mistakes, and shows none of them", function()
     world:ask("GET", "/workflows")
     world.service.workflows = nil

@@ -160,6 +160,22 @@ describe("the stream of a run", function()
     assert.matches("is damaged", world.log[1], 1, true)
   end)
 
+  it("goes on when another process has held the store for a while, and tells nothing twice",
+    function()
+      add(1, 700)
+      finish()
+      local calls, events = 0, world.store.events
+      function world.store.events(...)
+        calls = calls + 1
+        if calls ~= 2 and calls ~= 3 then return events(...) end
+        return nil, require("luafabric.store.sqlite_messages").error("x", "locked", "BUSY")
+      end
+      local ids = ids_of(follow(nil, { turns = 9 }).body)
+      assert.equal(702, #ids)
+      for index = 1, 701 do assert.equal(tostring(index), ids[index]) end
+      assert.same({}, world.log)
+    end)
+
   describe("of an order", function()
     local id, target
 

@@ -6,6 +6,7 @@ local found_run = require "luafabric.service.found"
 local looking = require "luafabric.service.looking"
 local orders = require "luafabric.store.orders"
 local problem = require "luafabric.service.problem"
+local requests = require "luafabric.store.requests"
 local run_document = require "luafabric.view.run_document"
 local standing = require "luafabric.store.standing"
 
@@ -26,7 +27,7 @@ local function ask_owner(store, found, kind, who)
       .. "go on with it by luafabric run --resume, on the machine that started it",
       { more = { run_id = found.run_id } })
   end
-  local ok, err = store:request(found.run_id, kind, who)
+  local ok, err = requests.place(store, found.run_id, kind, who)
   if not ok then return nil, err end
   return "asked"
 end
@@ -57,7 +58,7 @@ function M.answer(service, request)
   local err = mistakes:problem "invalid-request"
   if err then return nil, err end
   local store, found, became
-  store, err = service:store()
+  store, err = service:desk()
   if not store then return nil, err end
   found, err = found_run.find(store, request.params.run)
   if not found then return nil, err end

@@ -24,7 +24,7 @@ end
 ---@return luafabric.service.Response|nil response
 ---@return any err
 function M.answer(service)
-  local store, err = service:store()
+  local store, err = service:desk()
   if not store then return nil, err end
   local has_engine
   has_engine, err = M.has_engine(store)

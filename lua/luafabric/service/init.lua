@@ -5,6 +5,7 @@
 
 local core = require "luafabric.core"
 local errors = require "luafabric.errors"
+local messages = require "luafabric.store.sqlite_messages"
 local options_module = require "luafabric.service.options"
 local problem = require "luafabric.service.problem"
 local router = require "luafabric.service.router"
@@ -13,6 +14,10 @@ local target_module = require "luafabric.service.target"
 local tasks = require "luafabric.tasks"
 
 local M = {}
+
+local PATIENCE = 0.03 -- seconds that a thread waits for the file of the store
+local LONGEST_BUSY = 5 -- seconds that a request is tried again
+local PAUSE = 0.1 -- seconds between two tries
 
 ---@class luafabric.Service
 ---@field options luafabric.ServiceOptions
@@ -58,7 +63,7 @@ end
 local function own(self)
   local pid = core.pid()
   if self.pid ~= pid then
-    self.pid, self.opened, self.made_client = pid, nil, nil
+    self.pid, self.opened, self.opened_desk, self.made_client = pid, nil, nil, nil
     self.workflows = require("luafabric.service.workflows").new(self.options.workflows)
     self.states = require("luafabric.service.states").new()
   end
@@ -81,6 +86,20 @@ function Service:store()
   local open = type(given) == "function" and given or require("luafabric.store.sqlite").open
   local store, err = open(type(given) == "string" and given or nil)
   self.opened = store
+  return store, err
+end
+
+--- The store as requests are answered from it: who holds the file for long makes this thread, which
+--- has others to answer, wait no longer than a moment; then the request is tried again.
+---@return luafabric.SqliteStore|nil store
+---@return luafabric.Error|nil err  store_code "BUSY…": somebody holds the file
+function Service:desk()
+  own(self)
+  local given = self.options.store
+  if type(given) == "function" then return self:store() end
+  if self.opened_desk then return self.opened_desk end
+  local store, err = require("luafabric.store.sqlite").open(given, { patience = PATIENCE })
+  self.opened_desk = store
   return store, err
 end
 
@@ -151,7 +170,8 @@ end
 function Service:close()
   own(self)
   if self.opened then self.opened:close() end
-  self.opened = nil
+  if self.opened_desk then self.opened_desk:close() end
+  self.opened, self.opened_desk = nil, nil
 end
 
 -- ---- answering ----
@@ -238,9 +258,16 @@ end
 --- that task, and the caller tells of it.
 local function answer_of(self, request, fn)
   local _, loop = tasks.current()
-  local ok, response, err = loop:spawn(fn, self, request):join()
-  if not ok then response, err = nil, response end
-  return finish(request, response or problem.response(problem_of(self, err)))
+  local till = loop.host.now() + LONGEST_BUSY
+  while true do
+    local ok, response, err = loop:spawn(fn, self, request):join()
+    if not ok then response, err = nil, response end
+    -- What was found busy was not written.
+    if response or not messages.is_busy(err) or loop.host.now() >= till then
+      return finish(request, response or problem.response(problem_of(self, err)))
+    end
+    tasks.sleep(PAUSE)
+  end
 end
 
 --- Orders a run of a workflow for whoever is no client of ours, such as an event from elsewhere; in

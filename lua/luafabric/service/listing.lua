@@ -97,7 +97,7 @@ function M.answer(service, request)
   local ok, store
   ok, err = check_state(query.state)
   if not ok then return nil, err end
-  store, err = service:store()
+  store, err = service:desk()
   if not store then return nil, err end
   return page_of(service, store, query, limit)
 end

@@ -56,7 +56,7 @@ function M.run(service, request)
   local has_steps, store, found, text, err
   has_steps, err = M.flag(request.query, "steps", true)
   if has_steps == nil then return nil, err end
-  store, err = service:store()
+  store, err = service:desk()
   if not store then return nil, err end
   found, err = found_run.find(store, request.params.run)
   if not found then return nil, err end

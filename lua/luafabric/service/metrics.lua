@@ -105,7 +105,7 @@ end
 ---@return luafabric.service.Response|nil response
 ---@return any err
 function M.answer(service)
-  local store, err = service:store()
+  local store, err = service:desk()
   if not store then return nil, err end
   local text = new_text()
   for _, family in ipairs { build, engine, orders, runs, webhooks } do

@@ -28,7 +28,7 @@ end
 ---@return luafabric.service.Response|nil response
 ---@return any err
 function M.view(service, request)
-  local store, err = service:store()
+  local store, err = service:desk()
   if not store then return nil, err end
   local found
   found, err = found_run.find(store, request.params.run)

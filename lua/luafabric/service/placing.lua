@@ -96,7 +96,7 @@ end
 ---@return luafabric.service.Response|nil response
 ---@return any err
 function M.workflow(service, request)
-  local store, err = service:store()
+  local store, err = service:desk()
   if not store then return nil, err end
   local fields, on_duplicate = check_fields(request, workflow_fields, store.now(),
     "; the workflow's inputs belong into \"inputs\": { … }")
@@ -139,7 +139,7 @@ end
 ---@return any err
 function M.notebook(service, request)
   local notebook_workflow = require "luafabric.service.notebook_workflow"
-  local store, err = service:store()
+  local store, err = service:desk()
   if not store then return nil, err end
   local fields, on_duplicate = check_fields(request, notebook_fields, store.now(),
     "; the notebook's parameters belong into \"parameters\": { … }")
@@ -173,7 +173,7 @@ end
 ---@return any err
 function M.repair(service, request)
   local repair = require "luafabric.service.repair"
-  local store, err = service:store()
+  local store, err = service:desk()
   if not store then return nil, err end
   local fields, on_duplicate = check_fields(request, repair_fields, store.now())
   if not fields then return nil, on_duplicate end

@@ -3,6 +3,7 @@
 
 local found_run = require "luafabric.service.found"
 local looking = require "luafabric.service.looking"
+local messages = require "luafabric.store.sqlite_messages"
 local problem = require "luafabric.service.problem"
 local run_document = require "luafabric.view.run_document"
 
@@ -47,14 +48,14 @@ end
 
 --- Calls a function with the number and the line of each event from a number on, until it gives
 --- false.
----@return integer|nil next  the number behind the last one told
+---@return integer next  the number behind the last one told
 ---@return luafabric.Error|nil err
 local function each_line(store, run_id, number, fn)
   while true do
     local events, err = store:events(run_id, number, EVENTS_AT_A_TIME)
-    if not events then return nil, err end
+    if not events then return number, err end
     for _, event in ipairs(events) do
-      if not fn(number, run_document.event(event)) then return nil end
+      if not fn(number, run_document.event(event)) then return number end
       number = number + 1
     end
     if #events < EVENTS_AT_A_TIME then return number end
@@ -76,13 +77,11 @@ end
 
 local function lines(store, found, number)
   return function(write)
-    local has_gone = false
-    local last, err = each_line(store, found.run_id, number, function(_, line)
-      has_gone = not write(line .. "\n")
-      return not has_gone
+    local _, err = each_line(store, found.run_id, number, function(_, line)
+      return write(line .. "\n")
     end)
-    if last or has_gone then return true end
-    return nil, err
+    if err then return nil, err end
+    return true
   end
 end
 
@@ -109,21 +108,22 @@ end
 
 --- Tells all that is there. Whether the run has ended is looked at before its events are: none is
 --- left out.
----@return integer|nil next
----@return boolean|luafabric.Error has_ended  or the error; false without a `next`: nobody listens
+---@return integer next
+---@return "ended"|"gone"|nil what  gone: nobody listens any more
+---@return luafabric.Error|nil err
 local function tell(store, found, number, write)
   local now, err = look(store, found)
-  if not now then return nil, err end
+  if not now then return number, nil, err end
   found.is_run, found.row = now.is_run, now.row
-  local has_ended, is_heard = now.row.state == "ended", true
-  if not now.is_run then return number, has_ended end
-  local last
-  last, err = each_line(store, found.run_id, number, function(id, line)
+  local what = now.row.state == "ended" and "ended" or nil
+  if not now.is_run then return number, what end
+  local is_heard = true
+  number, err = each_line(store, found.run_id, number, function(id, line)
     is_heard = write(message(nil, id, line))
     return is_heard
   end)
-  if not is_heard then return nil, false end
-  return last, last and has_ended or err
+  if not is_heard then return number, "gone" end
+  return number, not err and what or nil, err
 end
 
 local function follow(service, store, found, number)
@@ -131,19 +131,17 @@ local function follow(service, store, found, number)
     local silent = 0
     if not write(("retry: %d\n\n"):format(RETRY)) then return true end
     while true do
-      local before = number
-      local last, has_ended = tell(store, found, number, write)
-      if not last then
-        if has_ended then return fail(service, write, number, has_ended) end
-        return true -- the client has gone
-      end
+      local last, what, err = tell(store, found, number, write)
+      silent = last == number and silent + PAUSE or 0
       number = last
-      if has_ended then
+      -- Who holds the file lets go of it: there is nothing new until then.
+      if err and not messages.is_busy(err) then return fail(service, write, number, err) end
+      if what == "gone" then return true end
+      if what == "ended" then
         write(end_message(found, number))
         return true
       end
       if is_leaving() then return true end
-      silent = number == before and silent + PAUSE or 0
       if silent >= HEARTBEAT then
         if not write(": still here\n\n") then return true end
         silent = 0
@@ -173,7 +171,7 @@ function M.answer(service, request)
   local follows, store, found, err
   follows, err = looking.flag(request.query, "follow", not wants_lines(request))
   if follows == nil then return nil, err end
-  store, err = service:store()
+  store, err = service:desk()
   if not store then return nil, err end
   found, err = found_run.find(store, request.params.run)
   if not found then return nil, err end

@@ -182,6 +182,15 @@ local function obstacle(store, given)
       row.workflow) }
 end
 
+-- What was placed; where it cannot be read now, what is known of it.
+local function placed(store, given)
+  local row = order_row(store, "where run_id = ?1", given.run_id)
+  if row then return row end
+  local known = { state = "queued", open = true, ended_told = false, at = store.now() }
+  for name, value in pairs(given) do known[name] = value end
+  return known
+end
+
 -- Why it was refused although nothing stands in its way.
 local function not_placed(store, given)
   local rows, err = store:rows([[select 1 from runs where run_id = ?1
@@ -211,7 +220,7 @@ function M.place(store, given)
       { INSERT, given.run_id, given.kind, given.workflow, inputs, options, given.key or null,
         given.idempotency_key or null, given.request_hash or null, by, store.now(), parent,
         changes = 1 } })
-    if ok then return order_row(store, "where run_id = ?1", given.run_id) end
+    if ok then return placed(store, given) end
     if not committing.is_refused(err) then return nil, err end
   end
   return nil, not_placed(store, given)
@@ -271,9 +280,8 @@ function M.cancel(store, run_id, kind, by)
   ok, err = committing.commit(store, { { WISH, run_id, kind, by },
     { ASK, run_id, store.now(), kind, by, M.LEASE }, { CANCEL_QUEUED, run_id, kind, by } })
   if not ok then return nil, err end
-  row, err = order_row(store, "where run_id = ?1", run_id)
-  if not row then return nil, err end
-  return row.state == "cancelled" and "cancelled" or "asked"
+  row = order_row(store, "where run_id = ?1", run_id)
+  return row and row.state == "cancelled" and "cancelled" or "asked"
 end
 
 -- ---- carrying out: for the one that holds the lease ----

@@ -2,6 +2,7 @@
 --- is addressed to the owner of the moment (by its fence): who takes the run over later, to go on
 --- with it, was not asked to stop.
 
+local committing = require "luafabric.store.committing"
 local errors = require "luafabric.errors"
 local json = require "luafabric.json"
 local messages = require "luafabric.store.sqlite_messages"
@@ -19,6 +20,11 @@ local INSERT = [[insert into requests (run_id, fence, at, kind, by, path, job_id
 local UNSEEN = [[select id, at, kind, by, path, job_id from requests
   where run_id = ?1 and fence = ?2 and id > ?3 order by id]]
 
+local function has_ended(store, run_id)
+  return errors.new { kind = "usage", store_code = "ended",
+    message = ("run %s has ended, or is not in %s"):format(run_id, store.path) }
+end
+
 --- Asks the run's owner for something. It is on the disk when this returns; whether there is an
 --- owner is not looked at.
 ---@param store luafabric.SqliteStore
@@ -34,8 +40,21 @@ function M.add(store, run_id, kind, by, about)
     about and about.path or null, about and about.job_id or null)
   if not changes then return nil, messages.error(store.path, message, code) end
   if changes > 0 then return true end
-  return nil, errors.new { kind = "usage", store_code = "ended",
-    message = ("run %s has ended, or is not in %s"):format(run_id, store.path) }
+  return nil, has_ended(store, run_id)
+end
+
+--- The same in a task, whose thread has other things to do than to wait for the disk.
+---@param store luafabric.SqliteStore
+---@param run_id string
+---@param kind "cancel"|"cancel_now"
+---@param by string
+---@return boolean|nil ok
+---@return luafabric.Error|nil err  of a run that has ended: kind "usage", store_code "ended"
+function M.place(store, run_id, kind, by)
+  local ok, err = committing.commit(store, { { INSERT, run_id, store.now(), kind, by, json.null,
+    json.null, changes = 1 } })
+  if ok or not committing.is_refused(err) then return ok, err end
+  return nil, has_ended(store, run_id)
 end
 
 ---@class luafabric.StoredRequest

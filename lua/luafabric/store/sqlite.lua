@@ -71,7 +71,7 @@ local function connect(sqlite, path, options)
   -- "./" keeps SQLite from reading a name like ":memory:" or "file:…" in its own way.
   local file = (path == MEMORY or path:sub(1, 1) == "/") and path or "./" .. path
   local db, message, code = sqlite.open(file, { readonly = options.readonly,
-    busy_timeout = options.busy_timeout or BUSY_TIMEOUT })
+    busy_timeout = options.patience or options.busy_timeout or BUSY_TIMEOUT })
   if not db then return nil, messages.error(path, message, code) end
   if db:readonly() and not options.readonly then
     db:close()
@@ -103,7 +103,7 @@ local function new_writer(sqlite, db, file, options)
 end
 
 local known = { readonly = true, create = true, synchronous = true, now = true, lease = true,
-  owner = true, busy_timeout = true, max_bytes = true }
+  owner = true, busy_timeout = true, patience = true, max_bytes = true }
 
 ---@class luafabric.SqliteStoreOptions
 ---@field readonly boolean|nil      only looks: makes nothing, writes nothing
@@ -114,6 +114,7 @@ local known = { readonly = true, create = true, synchronous = true, now = true, 
 ---@field owner string|nil          who takes runs, default this process
 ---@field busy_timeout number|nil   seconds that another process may hold the file; default 10, and
 ---                                 60 for the thread that writes
+---@field patience number|nil       the same for this thread alone, which does nothing meanwhile
 ---@field max_bytes integer|nil     of what waits to be written, default 16 MiB
 
 --- Opens a store, and makes it where there is none: its folder (where it is the default one) and

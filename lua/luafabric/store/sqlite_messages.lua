@@ -38,4 +38,11 @@ function M.error(path, message, code)
     store_code = code }
 end
 
+--- Whether an error says that another process holds the file, and nothing else is wrong.
+---@param err any
+---@return boolean
+function M.is_busy(err)
+  return errors.is(err) and plain_code(err.store_code or "-") == "BUSY"
+end
+
 return M
