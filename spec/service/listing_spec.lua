@@ -106,6 +106,18 @@ describe("the list of runs", function()
       (ids "/runs?state=detached"), (ids "/runs?state=running"), (ids "/runs?state=queued") })
   end)
 
+  it("is found by indexes, however many runs there are", function()
+    local listing = require "luafabric.service.listing"
+    local cases = { {}, { before = "x" }, { state = "running" }, { state = "queued", before = "x" },
+      { workflow = "plain" } }
+    for _, query in ipairs(cases) do
+      local sql = listing.question(query):gsub("%?5", "10"):gsub("%?[13]", "5"):gsub("%?%d", "'x'")
+      for _, row in ipairs(assert(world.store:rows("explain query plan " .. sql))) do
+        assert.is_nil(row.detail:find("^SCAN runs$") or row.detail:find("^SCAN orders$"), sql)
+      end
+    end
+  end)
+
   it("has a run whose id others begin with", function()
     world.store.db:exec [[insert into orders (run_id, kind, workflow, by, at, state)
       values ('ab12', 'workflow', 'plain', 'x', 1, 'queued'), ('ab34', 'workflow', 'plain', 'x', 1,

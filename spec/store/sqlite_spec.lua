@@ -436,7 +436,7 @@ describe("the file of the store #process", function()
     for _, name in ipairs { "orders", "joins", "leases", "webhooks", "findings" } do
       assert(db:exec("drop table " .. name))
     end
-    assert(db:exec "drop index runs_by_outcome")
+    assert(db:exec "drop index runs_by_outcome; drop index runs_by_state")
     db:exec "pragma user_version = 1"
     db:close()
     store = assert(sqlite_store.open(path, { readonly = true }))

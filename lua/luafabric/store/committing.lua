@@ -34,8 +34,10 @@ function M.commit(store, unit)
   if not loop then error("committing: call it in a task of a loop", 2) end
   local ticket, err = store:commit(unit)
   if not ticket then return nil, err end
-  local durable, refused
-  durable, refused, err = await(store, loop, ticket)
+  -- In a task of its own, which cleans up also when the one that asks is cancelled meanwhile.
+  local ok, durable, refused
+  ok, durable, refused, err = loop:spawn(await, store, loop, ticket):join()
+  if not ok then error(durable, 0) end
   if durable then return true end
   if not refused then return nil, err end
   store.refused[ticket] = nil -- nobody else asks for it

@@ -103,6 +103,7 @@ create index requests_of_a_run on requests (run_id, fence, id);
 -- What version 2 has beside.
 local tables_of_2 = [[
 create index runs_by_outcome on runs (workflow, state, outcome);
+create index runs_by_state on runs (state, started_at);
 
 create table orders (
   seq integer primary key,
@@ -129,7 +130,7 @@ create unique index one_order_of_an_idempotency_key on orders (kind, workflow, i
 create unique index one_open_order_of_a_key on orders (key) where key is not null and open = 1;
 create unique index one_open_repair_of_a_run on orders (parent)
   where parent is not null and open = 1;
-create index orders_by_time on orders (at);
+create index orders_without_run on orders (at) where state <> 'started';
 create index queued_orders on orders (seq) where state = 'queued';
 create index open_orders on orders (seq) where open = 1;
 create index untold_orders on orders (seq) where ended_told = 0;

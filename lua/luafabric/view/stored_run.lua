@@ -31,11 +31,12 @@ end
 ---@param row luafabric.RunRow
 ---@param known { state: luafabric.WorkflowRun, count: integer }|nil  what was found before, and
 ---  from how many events: it goes on from there, and is of no use after an error
+---@param most integer|nil  events that are read; default all
 ---@return luafabric.WorkflowRun|nil state
 ---@return integer|luafabric.Error count  how many events are in it; or the error
-function M.fold(store, row, known)
+function M.fold(store, row, known, most)
   local state, count = known and known.state or history.new(), known and known.count or 0
-  local events, err = store:events(row.run_id, count + 1)
+  local events, err = store:events(row.run_id, count + 1, most)
   if not events then return nil, err end
   for number, event in ipairs(events) do
     local ok, message = pcall(history.apply, state, event)
