@@ -7,8 +7,7 @@ local tasks = require "luafabric.tasks"
 
 local M = {}
 
---- What the writer says of the ticket, once it says something.
-local function await(store, loop, ticket)
+local function watch(store, loop, ticket)
   local news = loop:condition()
   local forget = loop:on("store", function() news:signal() end)
   assert(loop.host.watch_store(store))
@@ -19,6 +18,17 @@ local function await(store, loop, ticket)
   end
   loop.host.unwatch_store(store)
   forget()
+  return durable, refused, err
+end
+
+--- What the writer says of the ticket, once it says something. It is waited for in a task of its
+--- own, which cleans up also when the one that asks is cancelled meanwhile.
+local function await(store, loop, ticket)
+  local durable, refused, err = store:look_up(ticket)
+  if durable or refused or err then return durable, refused, err end
+  local ok
+  ok, durable, refused, err = loop:spawn(watch, store, loop, ticket):join()
+  if not ok then error(durable, 0) end
   return durable, refused, err
 end
 
@@ -34,10 +44,8 @@ function M.commit(store, unit)
   if not loop then error("committing: call it in a task of a loop", 2) end
   local ticket, err = store:commit(unit)
   if not ticket then return nil, err end
-  -- In a task of its own, which cleans up also when the one that asks is cancelled meanwhile.
-  local ok, durable, refused
-  ok, durable, refused, err = loop:spawn(await, store, loop, ticket):join()
-  if not ok then error(durable, 0) end
+  local durable, refused
+  durable, refused, err = await(store, loop, ticket)
   if durable then return true end
   if not refused then return nil, err end
   store.refused[ticket] = nil -- nobody else asks for it
