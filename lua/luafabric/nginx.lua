@@ -11,7 +11,7 @@ local tasks = require "luafabric.tasks"
 
 local M = {}
 
-local LOOK = 0.5 -- seconds; so often a stream looks whether its client or its worker goes
+local LOOK = 0.25 -- seconds; so often a stream looks whether its client or its worker goes
 local RESTART = 5 -- seconds until an engine that broke is started again
 
 ---@class luafabric.NginxService

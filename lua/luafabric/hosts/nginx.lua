@@ -8,7 +8,7 @@ local pump_module = require "luafabric.hosts.pump"
 
 local M = {}
 
-local LONGEST_NAP = 0.5 -- seconds; then it looks whether the worker is to exit
+local LONGEST_NAP = 0.25 -- seconds; then it looks whether the worker is to exit
 local LAST_SUBMISSION = 30 -- seconds that a submission under way is given, when it is
 local TIDYING = 3 -- seconds more for a loop that ends by itself
 
