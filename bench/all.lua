@@ -6,7 +6,7 @@ local machine = require "bench.machine"
 local benches = {
   "first_byte", "encoder", "polls", "submissions", "watched_memory",
   "workflow_plan", "workflow_engine", "manners", "store_commits", "durable_workflow",
-  "cancel_latency", "lost_answers", "hosts",
+  "cancel_latency", "lost_answers", "hosts", "nginx_neighbour",
 }
 
 local only = arg[1]

@@ -18,6 +18,7 @@
 #include "curl_poller.h"
 #include "curl_request.h"
 #include "curl_transfer.h"
+#include "curl_trust.h"
 #include "lua_compat.h"
 #include "wipe.h"
 
@@ -217,6 +218,19 @@ static int transport_cancel (lua_State *L) {
     transfer_fail(item, "cancelled", "the request was cancelled");
   finish(self, item);
   poller_arm(&self->poller, 1);
+  return 0;
+}
+
+/*
+** transport:load_trust(): reads the certificates to trust now, and not for the first connection; before
+** the first request
+*/
+static int transport_load_trust (lua_State *L) {
+  transport *self = check_transport(L);
+  int index;
+  luaL_argcheck(L, !self->running.first, 1, "requests are under way");
+  for (index = 0; index < POLLER_LANES && self->ca_file; index++)
+    trust_load(self->poller.lanes[index].multi, self->ca_file);
   return 0;
 }
 
@@ -468,10 +482,15 @@ static int version (lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"start", transport_start}, {"cancel", transport_cancel},
-    {"wait", transport_wait},   {"fd", transport_fd},
-    {"watch", transport_watch}, {"unwatch", transport_unwatch},
-    {"close", transport_close}, {NULL, NULL},
+    {"start", transport_start},
+    {"cancel", transport_cancel},
+    {"wait", transport_wait},
+    {"fd", transport_fd},
+    {"watch", transport_watch},
+    {"unwatch", transport_unwatch},
+    {"close", transport_close},
+    {"load_trust", transport_load_trust},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -74,6 +74,7 @@ build = {
         "csrc/curl_transfer.c",
         "csrc/curl_completion.c",
         "csrc/curl_poller.c",
+        "csrc/curl_trust.c",
       },
       incdirs = { "csrc", "$(CURL_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)" },

@@ -41,14 +41,16 @@ end
 -- ---- loops and events ----
 
 --- A new host with this client's settings.
+---@param more table|nil  further options of the host
 ---@return table host
-function Client:new_host()
+function Client:new_host(more)
   local host
   if type(self.host) == "function" then
-    host = self.host()
+    host = self.host(more)
   else
-    host = require("luafabric.hosts").new(self.host,
-      { proxy = self.proxy, ca_file = self.ca_file })
+    local options = { proxy = self.proxy, ca_file = self.ca_file }
+    for name, value in pairs(more or {}) do options[name] = value end
+    host = require("luafabric.hosts").new(self.host, options)
   end
   self.own_hosts[host] = true
   return host

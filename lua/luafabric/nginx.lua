@@ -11,7 +11,7 @@ local tasks = require "luafabric.tasks"
 
 local M = {}
 
-local LOOK = 0.5 -- seconds; so often a stream looks whether its client or its worker goes
+local LOOK = 0.25 -- seconds; so often a stream looks whether its client or its worker goes
 local RESTART = 5 -- seconds until an engine that broke is started again
 
 ---@class luafabric.NginxService
@@ -86,9 +86,15 @@ end
 -- time to end by themselves.
 local function take_time() end
 
+--- A host: as the client for Fabric says, once this worker has one.
+local function new_host_of(self, options)
+  if self.client then return self.client:new_host(options) end
+  return nginx_host.new(options)
+end
+
 --- Calls a function of the service in a task of a loop of its own; it gives a response.
 local function answer_of(self, fn, ...)
-  local function new_host() return nginx_host.new { on_exit = take_time } end
+  local function new_host() return new_host_of(self, { on_exit = take_time }) end
   local ok, response = pcall(tasks.blocking, new_host, fn, ...)
   if ok then return response end
   self.service:log(tostring(response))
@@ -259,7 +265,10 @@ end
 -- ---- the engine ----
 
 local function run_engine(self)
-  local loop = tasks.new(nginx_host.new { on_exit = take_time })
+  local client, problem_of_client = self.service:client()
+  if not client then self.service:log(tostring(problem_of_client)) end
+  self.client = client
+  local loop = tasks.new(new_host_of(self, { on_exit = take_time, load_trust = true }))
   local engine = require("luafabric.service.engine").new(self.service)
   local ok, err = loop:run(loop:spawn(function() engine:run(running_ngx().worker.exiting) end))
   loop:close()

@@ -29,6 +29,26 @@ describe("a transport over TLS #process", function()
     assert.matches("absent.pem", untrusted(get("/protocol", { ca_file = "/absent.pem" })))
   end)
 
+  it("reads the authorities before it needs them, and keeps them", function()
+    local major, minor = require("luafabric.curl").version():match "^libcurl/(%d+)%.(%d+)"
+    if major * 1000 + minor < 7087 then return pending "libcurl keeps no certificates here" end
+    local path = nginx.dir .. "/kept.pem"
+    for _, is_loaded in ipairs { true, false } do
+      assert(os.execute(("cp '%s' '%s'"):format(nginx.ca_file, path)))
+      local transport = support.transport { ca_file = path }
+      if is_loaded then transport:load_trust() end
+      os.remove(path)
+      for _, submits in ipairs { false, true } do
+        local completion = support.all(transport, { method = submits and "POST" or "GET",
+          url = nginx.url .. (submits and "/submit" or "/protocol"), send_once = submits or nil })
+        assert.equal(not is_loaded and "tls" or nil,
+          completion.failure and completion.failure.code)
+      end
+      assert.equal("tls", support.all(transport, { url = nginx.other_url .. "/" }).failure.code)
+      transport:close()
+    end
+  end)
+
   it("wants the certificate to be for the name it calls", function()
     assert.matches("localhost", untrusted(get(nginx.other_url .. "/")))
   end)

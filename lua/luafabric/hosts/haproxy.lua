@@ -23,11 +23,13 @@ function M.is_running()
 end
 
 --- A host in HAProxy.
----@param options luafabric.HostOptions|nil
+---@param options luafabric.PumpOptions|nil
 ---@return table host
 function M.new(options)
   local core = assert(running_core(), "the host haproxy: this is not HAProxy")
-  local pump = pump_module.of(options or {})
+  options = options or {}
+  local pump = pump_module.of(options)
+  if options.load_trust then pump:load_trust() end
   local is_woken, turned_at = false, -math.huge
   local host, take = pump_module.host("haproxy", pump, function() is_woken = true end)
 

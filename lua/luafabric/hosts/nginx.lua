@@ -8,7 +8,7 @@ local pump_module = require "luafabric.hosts.pump"
 
 local M = {}
 
-local LONGEST_NAP = 0.5 -- seconds; then it looks whether the worker is to exit
+local LONGEST_NAP = 0.25 -- seconds; then it looks whether the worker is to exit
 local LAST_SUBMISSION = 30 -- seconds that a submission under way is given, when it is
 local TIDYING = 3 -- seconds more for a loop that ends by itself
 
@@ -55,7 +55,7 @@ local function ensure_running(pump, ngx)
   return message
 end
 
----@class luafabric.NginxOptions: luafabric.HostOptions
+---@class luafabric.NginxOptions: luafabric.PumpOptions
 ---@field on_exit fun()|nil  called once when the worker is to exit; plain. The loop is then to end
 ---                          by itself; it has 33 seconds.
 
@@ -65,6 +65,7 @@ end
 ---@return table host
 function M.on_pump(pump, options)
   local ngx = running_ngx()
+  if options.load_trust then pump:load_trust() end
   local semaphore = assert(require("ngx.semaphore").new(0))
   local submissions, exit_at, turned_at = {}, nil, -math.huge
   local is_woken = false

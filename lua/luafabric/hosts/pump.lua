@@ -8,6 +8,10 @@ local M = {}
 
 M.PAUSE = 0.002 -- seconds between two looks, while something is under way
 
+---@class luafabric.PumpOptions: luafabric.HostOptions
+---@field load_trust boolean|nil  reads the certificates to trust now, and not when the first
+---                               connection is made
+
 ---@class luafabric.Inbox
 ---@field events table[]   what `take` gives next
 ---@field wake fun()       there is something in it; plain
@@ -51,6 +55,15 @@ function Pump:start(inbox, request)
   self.owners[id] = inbox
   self.in_flight = self.in_flight + 1
   return id
+end
+
+--- Reads the certificates to trust now, while nobody waits for this process, and not for the first
+--- connection over TLS.
+function Pump:load_trust()
+  local transport = self.transport
+  if self.has_trust or self.in_flight > 0 or not transport.load_trust then return end
+  self.has_trust = true
+  transport:load_trust()
 end
 
 function Pump:cancel(id) self.transport:cancel(id) end

@@ -41,6 +41,10 @@ function transport:cancel(id) end
 ---  empty
 function transport:wait(seconds) end
 
+--- Reads the certificates to trust now; they are kept for a day (libcurl 7.87 and later). Without
+--- it the first connection over TLS does, and the first one that submits. Before the first request.
+function transport:load_trust() end
+
 --- The one descriptor that a host's own event loop can wait on.
 ---@return integer fd  readable when `wait(0)` has something to do
 function transport:fd() end
