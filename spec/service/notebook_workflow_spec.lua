@@ -25,6 +25,9 @@ describe("the workflow of one notebook", function()
     assert.equal("done 1", report.steps.run.exit_value)
     assert.same({ day = "2026-11-23T00:00:00Z", full = true, count = 3, share = 0.5,
       region = "eu" }, seen)
+    -- Where luafabric's own files are is nobody's business.
+    local started = store:events "a"[1]
+    assert.same({ nil, "the request" }, { started.file, started.steps[1].place })
     local body
     for _, event in ipairs(store:events "a") do
       body = event.type == "attempt_intended" and event.request.body or body

@@ -26,7 +26,7 @@ describe("the page in Chromium #process", function()
   --- The page after some seconds of the browser's own, virtual time, and what the browser said.
   local function browse(query)
     local code, html = shell.run(("cd '%s' && timeout 60 chromium --headless --no-sandbox "
-      .. "--disable-gpu --user-data-dir=profile --enable-logging=stderr --virtual-time-budget=4000 "
+      .. "--disable-gpu --user-data-dir=profile --enable-logging=stderr --virtual-time-budget=5000 "
       .. "--dump-dom '%s/%s' 2>said"):format(scratch, server.url, query))
     assert.are.equal(0, code, html)
     local _, said = shell.run(("grep CONSOLE '%s/said'"):format(scratch))

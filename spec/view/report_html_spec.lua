@@ -91,6 +91,14 @@ describe("the HTML report", function()
     assert.are.equal(2, lines)
   end)
 
+  it("draws a step that was kept without a time of its own", function()
+    local told = story.new { "ingest" }
+    told:ready("ingest"):tell("step_kept", "ingest", { from_run = "ab12", why = "repair" })
+    told:finish("ingest", "succeeded")
+    has(report(told.state), "ingest: succeeded · kept")
+    has(report(told.state), "kept from run ab12")
+  end)
+
   it("leads a line past the columns between two steps", function()
     local told = story.new { "a", { path = "b", after = { "a" } }, { path = "c", after = { "b" } },
       { path = "d", after = { "c", "a" } } }

@@ -6,6 +6,7 @@ local core = require "luafabric.core"
 local duration = require "luafabric.duration"
 local errors = require "luafabric.errors"
 local json = require "luafabric.json"
+local mistake = require "luafabric.workflow.mistake"
 local nearest = require "luafabric.nearest"
 local types = require "luafabric.types"
 local workflow = require "luafabric.workflow"
@@ -184,11 +185,14 @@ function M.new(given)
   if not request then return nil, err end
   local parameters = {}
   for _, entry in ipairs(request.parameters) do parameters[entry.name] = entry.typed end
-  return workflow.new(("%s/%s"):format(request.workspace, request.notebook), {}, function(flow)
-    flow:notebook(M.STEP, { workspace = request.workspace, notebook = request.notebook,
-      parameters = parameters, compute = request.compute, timeout = request.timeout,
-      exclusive = request.exclusive, tag = request.tag })
+  local name = ("%s/%s"):format(request.workspace, request.notebook)
+  local definition = workflow.new(name, {}, function(flow)
+    mistake.at("the request", flow.notebook, flow, M.STEP, { workspace = request.workspace,
+      notebook = request.notebook, parameters = parameters, compute = request.compute,
+      timeout = request.timeout, exclusive = request.exclusive, tag = request.tag })
   end)
+  definition.file = nil -- it comes from no file, least of all from this one
+  return definition
 end
 
 --- What makes two requests the same: the notebook, its parameters and compute, as a fingerprint.

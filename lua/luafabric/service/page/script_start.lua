@@ -28,15 +28,19 @@ element("forget").addEventListener("click", () => {
 // ---- whether somebody runs what is asked for ----
 
 const HEALTH_PAUSE = 10; // seconds
+const CHANGE_PAUSE = 3; // between two workers, while nginx reloads, there is none for a moment
 const NOBODY = "No worker of the service runs workflows at the moment: runs wait until one does. "
   + "If this stays, nginx's error log says why.";
 
 async function watchHealth() {
+  let wasAway = false;
   for (;;) {
     await whenSeen();
     const health = await askForJson("healthz").catch(() => null);
-    if (health) say("engine", health.engine?.state === "away" ? NOBODY : "");
-    await pause(HEALTH_PAUSE);
+    const isAway = health?.engine?.state === "away";
+    if (health) say("engine", isAway && wasAway ? NOBODY : "");
+    wasAway = isAway;
+    await pause(isAway ? CHANGE_PAUSE : HEALTH_PAUSE);
   }
 }
 
