@@ -203,6 +203,100 @@ describe("the README #process", function()
     assert.are.same({ 0, "succeeded\n" }, { code, output })
   end)
 
+  describe("of the service", function()
+    local service_server = require "spec.support.service_server"
+    local store_world = require "spec.cli.store_world"
+    local TOKEN = "0123456789abcdef0123456789abcdef"
+    local world, server
+
+    setup(function()
+      world = store_world.new()
+      local told = require("spec.view.story").new({ "a" }, { run_id = "aaaaaabb0000" })
+      told:run("a", 60):done "succeeded"
+      world:put(told.events):close()
+      shell.run(("mkdir '%s/workflows'"):format(world.folder))
+      write(world.folder .. "/workflows/weather.lua", snippets.workflow)
+      server = service_server.start { store = world.path, workflows = world.folder .. "/workflows",
+        token = TOKEN }
+    end)
+
+    teardown(function()
+      server.close()
+      world:close()
+    end)
+
+    local function here(run_id)
+      return ("export PATH='%s/build/bin':\"$PATH\" URL='%s' TOKEN='%s' RUN='%s'\n"):format(
+        os.getenv("PWD"), server.url, TOKEN, run_id)
+    end
+
+    it("shows what the example's configuration has", function()
+      local file = assert(io.open("examples/nginx/nginx.conf"))
+      local lines = {}
+      for line in file:lines() do lines[line:match("^%s*(.-)%s*$")] = true end
+      file:close()
+      for _, name in ipairs { "nginx", "trigger" } do
+        seen[name] = true
+        for line in snippets[name]:gmatch("[^\n]+") do
+          assert.is_true(lines[line:match("^%s*(.-)%s*$")], line)
+        end
+      end
+    end)
+
+    it("shows options that it takes", function()
+      assert.are.equal("50\n", run("service-options", "export LUA_PATH=\"$PWD/lua/?.lua;"
+        .. "$PWD/lua/?/init.lua;;\" LUA_CPATH=\"$PWD/$LUAFABRIC_BUILD/lib/?.so;;\"\n",
+        ("cat >'%s/options.lua' <<'END'\n%s\nprint(require(\"luafabric.service\").new(options)"
+          .. ".options.max_concurrent_runs)\nEND\nlua5.4 '%s/options.lua'\n"):format(scratch,
+          snippets["service-options"], scratch)))
+    end)
+
+    it("asks with curl, the same run twice, and cancels it", function()
+      local define, asks = snippets.curl:match("^([^\n]*\n)(.*)$")
+      seen.curl = true
+      local run_id
+      for line in asks:gmatch("[^\n]+") do
+        local is_stream = line:find("/events", 1, true)
+        local code, output = shell.run(here(is_stream and "aaaaaabb0000" or run_id or "")
+          .. define .. line)
+        assert.are.equal(0, code, output)
+        assert.is_nil(output:find('"title"', 1, true), line .. output)
+        run_id = run_id or output:match('"run_id":"(%x+)"')
+        local wanted = is_stream and "event: end" or run_id
+        assert.is_truthy(output:find(wanted, 1, true), line .. output)
+        if line:find("/cancel", 1, true) then assert.matches('"cancelled"', output) end
+      end
+    end)
+
+    it("looks at a service's runs from another machine", function()
+      local export, rest = snippets.server:match("^([^\n]*)\n(.*)$")
+      seen.server = true
+      export = export:gsub("https://runs.example", server.url):gsub("TOKEN=…", "TOKEN=" .. TOKEN)
+      for line in rest:gmatch("[^\n]+") do
+        local code, output = shell.run(here "" .. export .. "\n"
+          .. line:gsub("%s+#.*$", ""):gsub("RUN", "aaaaaa"))
+        assert.are.equal(0, code, line .. output)
+        assert.is_truthy(output:find("aaaaaa", 1, true), line .. output)
+      end
+    end)
+
+    it("shows how a webhook's signature is checked", function()
+      seen.verify = true
+      local base64, webhook = require "luafabric.base64", require "luafabric.service.webhook"
+      local key, now = ("k"):rep(32), os.time()
+      local headers = assert(webhook.headers(key, "msg_1", now, '{"a":1}'))
+      write(scratch .. "/verify.py", snippets.verify .. ([[
+headers = {"webhook-id": "msg_1", "webhook-timestamp": "%d", "webhook-signature": "v1,x %s"}
+secret = "whsec_%s"
+print(is_ours(secret, headers, b'{"a":1}'), is_ours(secret, headers, b'{"a":2}'))
+headers["webhook-timestamp"] = "1"
+print(is_ours(secret, headers, b'{"a":1}'))
+]]):format(now, headers["webhook-signature"], base64.encode(key)))
+      local code, output = shell.run("python3 '" .. scratch .. "/verify.py'")
+      assert.are.same({ 0, "True False\nFalse\n" }, { code, output })
+    end)
+  end)
+
   it("has no snippet that no spec runs", function()
     local commands = "./dev demo     # a workflow of real notebooks on the local emulator: a "
       .. "report and a chart; no Azure account needed"

@@ -3,6 +3,7 @@
 -- of its own, for ./dev interface; a spec runs it where the validators are installed.
 
 local json = require "luafabric.json"
+local nginx_world = require "spec.nginx.world"
 local prism_module = require "spec.interface.prism"
 local requests = require "spec.interface.requests"
 local service_server = require "spec.support.service_server"
@@ -13,7 +14,7 @@ local story = require "spec.view.story"
 
 local M = {}
 
-local TOKEN = "0123456789abcdef0123456789abcdef"
+local TOKEN = nginx_world.TOKEN
 
 local Check = {}
 Check.__index = Check
@@ -124,7 +125,7 @@ local function bad_cases()
   return cases, left_out
 end
 
-function Check:run_on(server, folder)
+function Check:run_on(server, folder, what)
   local path = folder .. "/openapi.json"
   local completion = require("spec.curl.support").one { url = server.url .. "/openapi.json",
     headers = headers_of() }
@@ -137,8 +138,22 @@ function Check:run_on(server, folder)
   local count = 0
   for _, case in ipairs(bad) do count = count + (self:ask(prism, case, false) and 1 or 0) end
   prism:close()
-  self.tell(("%d good and %d bad requests through Prism; %d more cannot be sent through it")
-    :format(#requests.good, count, left_out + #bad - count))
+  self.tell(("%d good and %d bad requests through Prism to %s; %d more cannot be sent through it")
+    :format(#requests.good, count, what, left_out + #bad - count))
+end
+
+--- nginx where it is, else a small server on luv; without an engine: what is ordered stays queued.
+---@return table server  { url, close = function }
+---@return string what
+local function start_server(world)
+  if nginx_world.missing() then
+    return service_server.start { store = world.path, workflows = world.workflows,
+      token = TOKEN }, "a small server on luv"
+  end
+  local server = nginx_world.start { replace = { { "service:start()", "" },
+    { 'home .. "workflows"', ("%q"):format(world.workflows) },
+    { 'home .. "runs.db"', ("%q"):format(world.path) } } }
+  return { url = server.url, close = function() server:close() end }, "nginx"
 end
 
 --- Runs it all.
@@ -150,9 +165,8 @@ function M.run(tell, change)
   local self = setmetatable({ tell = tell, passed = 0, failed = 0,
     change = change or function(document) return document end }, Check)
   local world = new_world()
-  local server = service_server.start { store = world.path, workflows = world.workflows,
-    token = TOKEN }
-  local ok, err = pcall(self.run_on, self, server, world.folder)
+  local server, what = start_server(world)
+  local ok, err = pcall(self.run_on, self, server, world.folder, what)
   server.close()
   world:close()
   if not ok then self:note(false, "the check itself", tostring(err)) end

@@ -19,6 +19,7 @@ describe("a run of a service that is followed", function()
   local function follow(answer, given)
     local host
     host = virtual.new { handle = function(request, now)
+      assert(#host.requests < 500, "it asks without end")
       return answer(request, now, host)
     end }
     local loop = tasks.new(host)

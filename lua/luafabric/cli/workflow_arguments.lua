@@ -163,6 +163,10 @@ function M.suggestion(arguments, said)
     return ("run takes one workflow file; for a single notebook: luafabric notebook run %s %s")
       :format(word(second), word(third))
   end
+  if first == "run" and said:find("--server", 1, true) then
+    return "run runs a workflow on this machine; a service is told by POST "
+      .. "/workflows/NAME/runs, and luafabric runs --server URL lists what it runs"
+  end
   if (first == "run" or first == "plan") and said:find("^too many arguments") then
     return ("%s takes one workflow file; an input is given as -P name=value"):format(first)
   end
