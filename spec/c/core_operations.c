@@ -144,6 +144,19 @@ static const char no_child[] = CORE
     "  return child == nil and message:find('No such file') ~= nil\n"
     "end\n";
 
+static const char secret_files[] =
+    CORE "local folder = os.tmpname()\n"
+         "os.remove(folder)\n"
+         "local path = folder .. '/x'\n"
+         "return function()\n"
+         "  local lock, message = core.lock_secret_file(path)\n"
+         "  if not lock then return nil, message or 'it is locked' end\n"
+         "  local ok, text = core.write_secret_file(path, 'text'), core.read_secret_file(path)\n"
+         "  lock:close()\n"
+         "  for _, name in ipairs { path, path .. '.lock', folder } do os.remove(name) end\n"
+         "  return ok and text == 'text'\n"
+         "end\n";
+
 const operation core_operations[] = {
     {"opening luafabric.core", "package.loaded['luafabric.core'] = nil\n"
                                "return function()\n"
@@ -165,5 +178,6 @@ const operation core_operations[] = {
     {"signals that cannot be caught", wrong_signals},
     {"spawn of a child", child},
     {"spawn of what cannot start", no_child},
+    {"core: a file with a secret", secret_files},
     {NULL, NULL},
 };

@@ -88,7 +88,8 @@ describe("luafabric login #process", function()
   it("that is refused or comes too late ends with 5, and nobody is signed in", function()
     for words, device in pairs {
       ["refused in the browser"] = { approve_after = 60, decline_after = 0.1, interval = 0.05 },
-      ["expired before it was entered"] = { approve_after = 60, lifetime = 0.3, interval = 0.05 },
+      -- Whether Entra says so first or our own clock.
+      ["expired"] = { approve_after = 60, lifetime = 0.3, interval = 0.05 },
     } do
       serve(device)
       local ended = run { "login", "--client-id", "app" }
