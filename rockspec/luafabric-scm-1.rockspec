@@ -347,6 +347,7 @@ build = {
     ["luafabric.store.committing"] = "lua/luafabric/store/committing.lua",
     ["luafabric.store.event_codec"] = "lua/luafabric/store/event_codec.lua",
     ["luafabric.store.findings"] = "lua/luafabric/store/findings.lua",
+    ["luafabric.store.holding"] = "lua/luafabric/store/holding.lua",
     ["luafabric.store.key"] = "lua/luafabric/store/key.lua",
     ["luafabric.store.lease"] = "lua/luafabric/store/lease.lua",
     ["luafabric.store.memory"] = "lua/luafabric/store/memory.lua",

@@ -1,15 +1,40 @@
---- What the runs of one loop have in common at the store: its news are told to those that wait for
---- some, and one task looks for what all of them are asked. A thousand runs that wait cost little
---- more than one.
+--- What the runs of one loop have in common at the store: its news are told to those that wait
+--- for some, one task looks for what all of them are asked, and another holds them. A thousand runs
+--- that wait cost little more than one.
 
+local holding = require "luafabric.store.holding"
 local tasks = require "luafabric.tasks"
 
 local M = {}
 
 local LOOK_EVERY = 1 -- seconds
+local RENEWALS = 3 -- of a lease
+local FALLBACK_LEASE = 30 -- seconds
 
--- By loop: { members, waiting, count, forget, task }
+---@class luafabric.StoreMember  what a run that watches its store does; none of it may wait
+---@field hear fun(engine: table): boolean  told of the store's news; true: it waits for more
+---@field look nil|fun(engine: table, known: table)  every second, with what all of them share that
+---  are called then
+---@field check nil|fun(engine: table)  it is to be held, and this raises where it was lost
+
+-- By loop: { members, waiting, count, forget, tasks }
 local rooms = setmetatable({}, { __mode = "k" })
+
+local function lease_of(engine)
+  return engine.store.store and engine.store.store.lease or FALLBACK_LEASE
+end
+
+--- Members that have such a function, in the order in which they joined.
+local function those_with(room, name)
+  local list = {}
+  for _, member in pairs(room.members) do
+    if member.does[name] then list[#list + 1] = member end
+  end
+  table.sort(list, function(a, b) return a.number < b.number end)
+  return list
+end
+
+-- ---- news ----
 
 --- Tells the news to those that wait for some, in the order in which they began to.
 local function tell(room)
@@ -19,40 +44,9 @@ local function tell(room)
     local member = room.members[engine]
     if member then
       member.is_waiting = nil
-      if member.hear(engine) then M.expect(engine) end
+      if member.does.hear(engine) then M.expect(engine) end
     end
   end
-end
-
-local function look(room)
-  while true do
-    tasks.sleep(LOOK_EVERY)
-    local lookers = {}
-    for engine, member in pairs(room.members) do
-      if member.look then lookers[#lookers + 1] = { engine = engine, member = member } end
-    end
-    table.sort(lookers, function(a, b) return a.member.number < b.member.number end)
-    local known = {}
-    for _, one in ipairs(lookers) do one.engine:protect(one.member.look, one.engine, known) end
-  end
-end
-
---- A run begins to watch the store.
----@param engine luafabric.Engine
----@param hear fun(engine): boolean  told the store's news; true: it waits for more
----@param look_for nil|fun(engine, known: table)  called every second, with what all of them share
----  that are called then; may not wait
-function M.join(engine, hear, look_for)
-  local loop = engine.loop
-  local room = rooms[loop]
-  if not room then
-    room = { members = {}, waiting = {}, count = 0, joined = 0 }
-    rooms[loop] = room
-    room.forget = loop:on("store", function() tell(room) end)
-  end
-  room.count, room.joined = room.count + 1, room.joined + 1
-  room.members[engine] = { hear = hear, look = look_for, number = room.joined }
-  if look_for and not room.task then room.task = loop:spawn(look, room) end
 end
 
 --- It waits for the store's news.
@@ -65,6 +59,85 @@ function M.expect(engine)
   room.waiting[#room.waiting + 1] = engine
 end
 
+-- ---- what comes again and again ----
+
+local function look(room)
+  while true do
+    tasks.sleep(LOOK_EVERY)
+    local known = {}
+    for _, member in ipairs(those_with(room, "look")) do
+      member.engine:protect(member.does.look, member.engine, known)
+    end
+  end
+end
+
+--- Runs of one store that are to be held now. Those whose time comes soon go with the others.
+local function due(room, now)
+  local by_store, stores = {}, {}
+  for _, member in ipairs(those_with(room, "check")) do
+    local store, lease = member.engine.store.store or member.engine.store, lease_of(member.engine)
+    if member.held_at + lease / RENEWALS / 2 <= now then
+      if not by_store[store] then
+        by_store[store] = { is_due = false }
+        stores[#stores + 1] = by_store[store]
+      end
+      table.insert(by_store[store], member)
+      if member.held_at + lease / RENEWALS <= now then by_store[store].is_due = true end
+    end
+  end
+  return stores
+end
+
+local function renew(members, now)
+  local runs = {}
+  for index, member in ipairs(members) do runs[index], member.held_at = member.engine.store, now end
+  local ok, err
+  if runs[1].store then
+    ok, err = holding.renew(runs, now)
+  else
+    ok, err = runs[1]:renew(now) -- a store of one run
+  end
+  for _, member in ipairs(members) do
+    local engine = member.engine
+    if not ok then
+      engine:protect(error, err, 0)
+    elseif not engine.over then
+      engine:protect(member.does.check, engine)
+    end
+  end
+end
+
+local function hold(room, host)
+  while true do
+    tasks.sleep(LOOK_EVERY)
+    for _, members in ipairs(due(room, host.now())) do
+      if members.is_due then renew(members, host.now()) end
+    end
+  end
+end
+
+-- ---- coming and going ----
+
+--- A run begins to watch the store; it is held already.
+---@param engine luafabric.Engine
+---@param does luafabric.StoreMember
+function M.join(engine, does)
+  local loop = engine.loop
+  local room = rooms[loop]
+  if not room then
+    room = { members = {}, waiting = {}, count = 0, joined = 0, tasks = {} }
+    rooms[loop] = room
+    room.forget = loop:on("store", function() tell(room) end)
+  end
+  room.count, room.joined = room.count + 1, room.joined + 1
+  room.members[engine] = { engine = engine, does = does, number = room.joined,
+    held_at = loop.host.now() }
+  if does.look and not room.tasks.look then room.tasks.look = loop:spawn(look, room) end
+  if does.check and not room.tasks.hold then
+    room.tasks.hold = loop:spawn(hold, room, loop.host)
+  end
+end
+
 --- It watches the store no more; twice does no harm.
 ---@param engine luafabric.Engine
 function M.leave(engine)
@@ -75,7 +148,7 @@ function M.leave(engine)
   if room.count > 0 then return end
   rooms[engine.loop] = nil
   room.forget()
-  if room.task then room.task:cancel() end
+  for _, task in pairs(room.tasks) do task:cancel() end
 end
 
 return M

@@ -249,7 +249,6 @@ local function advance(self)
   repeat
     if self.failure then error(self.failure, 0) end
     stopping.obey(self)
-    self.holding:fire()
     if self.detaching then return end
     self.timers:fire()
     self:judge_all()
@@ -338,12 +337,6 @@ local function protect_run(self, fn)
   error(problem, 0)
 end
 
---- Seconds until something is to be done. One that is left is held, and nothing else.
-local function left(self)
-  local held, due = self.holding:left(), not self.detaching and self.timers:left() or nil
-  return held and due and math.min(held, due) or held or due
-end
-
 --- Runs a plan to its end; in a task of `loop`.
 ---@return luafabric.WorkflowRun
 function Engine:run()
@@ -356,7 +349,10 @@ function Engine:run()
       watch:cancel()
       return report
     end
-    self.wake:wait(left(self))
+    -- Of a run that is left only answers are awaited. What failed just now woke nobody.
+    if not self.failure then
+      self.wake:wait(not self.detaching and self.timers:left() or nil)
+    end
   end
 end
 
@@ -398,8 +394,7 @@ function M.new(given)
     stored = loop:condition(), state = given.state or history.new(),
     resumed = given.state ~= nil, started = given.started, is_written = given.is_written,
     let_go = given.let_go, masks = masks.new(given.key),
-    timers = timers.new(loop.host.now), holding = timers.new(loop.host.now),
-    ready = heap.new(), active = 0, submitting = 0,
+    timers = timers.new(loop.host.now), ready = heap.new(), active = 0, submitting = 0,
     most = given.plan.max_concurrency, nodes = {}, units = {}, tasks = {}, judging = {},
     judged_first = 1, judged_last = 0, to_read = {}, first_read = 1, reading = 0,
     held = {}, looks = {}, all_exits = given.all_exits, earlier = given.earlier,

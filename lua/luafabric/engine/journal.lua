@@ -7,9 +7,6 @@ local errors = require "luafabric.errors"
 
 local M = {}
 
-local RENEWALS = 3 -- of a lease
-local FALLBACK_LEASE = 30 -- seconds
-
 --- Whatever is refused although nobody waits for it stops the run: what was decided on it since is
 --- built on nothing.
 local function sweep(engine)
@@ -70,12 +67,9 @@ function M.check_lease(engine)
 end
 
 local function renew(engine)
-  local store = engine.store
   M.check_lease(engine)
-  local ticket, err = store:renew(engine.host.now())
+  local ticket, err = engine.store:renew(engine.host.now())
   if not ticket then error(err, 0) end
-  local lease = store.store and store.store.lease or FALLBACK_LEASE
-  engine.holding:after(lease / RENEWALS, function() renew(engine) end)
 end
 
 local function obey(engine, request)
@@ -101,7 +95,8 @@ function M.open(engine)
   local store = engine.store
   engine.written, engine.awaited = { first = 1, last = 0 }, {}
   engine.is_immediate = not (store.fd and store:fd())
-  common.join(engine, hear, store.requests and look_for_requests or nil)
+  common.join(engine, { hear = hear, look = store.requests and look_for_requests,
+    check = store.renew and M.check_lease })
   if store.fd then assert(engine.host.watch_store(store)) end
   if store.renew then renew(engine) end
 end

@@ -14,7 +14,7 @@ local M = {}
 -- Seconds between two looks.
 local LEASE_EVERY = 0.5 -- of one that has it not
 local QUEUE_EVERY = 0.2
-local LEFT_EVERY = 1
+local LEFT_EVERY = 2
 local UNTOLD_EVERY = 2
 -- Who has just taken the lease looks as often as it can: the one before lets its runs go now.
 local HASTE = 5 -- seconds

@@ -133,6 +133,7 @@ create unique index one_open_repair_of_a_run on orders (parent)
 create index orders_without_run on orders (at) where state <> 'started';
 create index queued_orders on orders (seq) where state = 'queued';
 create index open_orders on orders (seq) where open = 1;
+create index orders_to_cancel on orders (seq) where open = 1 and cancel is not null;
 create index untold_orders on orders (seq) where ended_told = 0;
 
 create table joins (
