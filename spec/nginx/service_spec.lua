@@ -10,7 +10,8 @@ describe("the service in nginx #process", function()
     reason = world_module.missing()
     if not reason then
       world = world_module.start { replace = { { "credential = fabric", -- settings of its own
-        'ca_file = "/etc/ssl/certs/ca-certificates.crt", credential = fabric' }, { "# An event from elsewhere", [[
+        'ca_file = "/etc/ssl/certs/ca-certificates.crt", credential = fabric' },
+        { "# An event from elsewhere", [[
     location = /hooks/shop {
       content_by_lua_block {
         service:trigger("shop", {
