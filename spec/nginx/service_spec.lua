@@ -113,7 +113,7 @@ describe("the service in nginx #process", function()
     assert.equal("urn:luafabric:problem:body-too-large", answer.fields.type)
     assert.equal(400, post("{").status)
     -- What nginx keeps in a file is read there.
-    answer = post(('{"inputs":{"label":"%s","none":1}}'):format(("x"):rep(500000)))
+    answer = post(('{"inputs":{"label":"%s","none":1}}'):format(("x"):rep(100000)))
     assert.equal(422, answer.status)
     assert.matches("none", answer.body)
   end)
