@@ -71,10 +71,12 @@ local function take_name(object, name)
     MOST_NAMES))
 end
 
---- What is wrong with the names of a JSON text; in a task, which lets others go first at times.
----@param text string  that json.decode could read
+--- What is wrong with the names of a JSON object; in a task, which lets others go first at times.
+--- Empty lists in it are marked, so that they are not taken for empty objects.
+---@param text string   that json.decode could read
+---@param object table  what it gave
 ---@return luafabric.service.Problem|nil
-local function check_names(text)
+local function check_names(text, object)
   local stack, depth, at, count = {}, 0, text:find('[{}%[%]"]'), 0
   while at do
     local sign, after = text:sub(at, at), at + 1
@@ -86,25 +88,16 @@ local function check_names(text)
     else
       after = text_end(text, at)
       if stack[depth] and text:find("^%s*:", after) then
-        local err = take_name(stack[depth], name_of(text:sub(at, after - 1)))
+        local name = name_of(text:sub(at, after - 1))
+        local err = take_name(stack[depth], name)
         if err then return err end
+        if depth == 1 and text:find("^%s*:%s*%[%s*%]", after) then core.json_array(object[name]) end
       end
     end
     count = count + 1
     if count % TURN == 0 then tasks.yield() end
     at = text:find('[{}%[%]"]', after)
   end
-end
-
--- An empty list is told from an empty object by its first sign.
-local function mark_lists(text, object)
-  for name, value in pairs(object) do
-    if type(value) == "table" and next(value) == nil
-      and (json.slice(text, name) or ""):sub(1, 1) == "[" then
-      core.json_array(value)
-    end
-  end
-  return object
 end
 
 -- ---- reading ----
@@ -133,9 +126,9 @@ function M.read(request, max_body)
   if type(value) ~= "table" or not text:find("^%s*{") then
     return refuse("bad-json", "the body is not a JSON object")
   end
-  err = check_names(text)
+  err = check_names(text, value)
   if err then return nil, err end
-  return mark_lists(text, value)
+  return value
 end
 
 -- ---- its fields ----
