@@ -93,10 +93,15 @@ local ok, problem = pcall(function()
 
   local rows = { busy = { ["/healthz"] = {}, ["/ping"] = {} },
     idle = { ["/healthz"] = {}, ["/ping"] = {} } }
-  local cpu, wall = worker_use(busy), core.monotonic()
+  local worlds, shares, kilobytes = { busy = busy, idle = idle }, {}, {}
+  local wall = core.monotonic()
+  for name, world in pairs(worlds) do shares[name] = worker_use(world) end
   for _ = 1, 60 do busy.transport:wait(1) end
-  local after, kilobytes = worker_use(busy)
-  local share = (after - cpu) / (core.monotonic() - wall)
+  for name, world in pairs(worlds) do
+    local after
+    after, kilobytes[name] = worker_use(world)
+    shares[name] = (after - shares[name]) / (core.monotonic() - wall) * 100
+  end
   for _ = 1, PAIRS do
     for _, path in ipairs { "/healthz", "/ping" } do
       table.insert(rows.idle[path], latency(idle, path, REQUESTS))
@@ -110,9 +115,10 @@ local ok, problem = pcall(function()
     print(("%-34s p50 %+6.3f ms  p99 %+6.3f ms"):format("  difference", waiting[1] - quiet[1],
       waiting[2] - quiet[2]))
   end
-  local _, idle_kilobytes = worker_use(idle)
-  print(("the worker: %.2f %% of a processor while the runs wait, %.1f MiB (idle %.1f MiB)"):format(
-    share * 100, kilobytes / 1024, idle_kilobytes / 1024))
+  for _, name in ipairs { "idle", "busy" } do
+    print(("the worker, %s: %.2f %% of a processor, %.1f MiB"):format(name, shares[name],
+      kilobytes[name] / 1024))
+  end
 end)
 busy:close()
 idle:close()

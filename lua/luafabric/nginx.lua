@@ -211,6 +211,9 @@ local function let_in(self, given, request, event)
 end
 
 local function take_event(self, given, request, event)
+  if request.method ~= "POST" then
+    error(problem.new("method-not-allowed", "an event is a POST", { headers = { Allow = "POST" } }))
+  end
   if request.body_too_large then
     error(problem.new("body-too-large", ("the body is longer than %d bytes"):format(
       self.service.options.max_body)))
