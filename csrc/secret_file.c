@@ -87,11 +87,10 @@ static void check_place (lua_State *L, place *at) {
   at->file = new_holder(L);
 }
 
-/* 0 with the folder open; else the results of a failure are pushed, and `is_absent` says why. */
-static int open_folder (lua_State *L, place *at, int *is_absent) {
+/* 0 with the folder open; else the results of a failure are pushed. */
+static int open_folder (lua_State *L, place *at) {
   struct stat found;
   at->in->fd = open(at->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  *is_absent = at->in->fd < 0 && errno == ENOENT;
   if (at->in->fd < 0 && (errno == ELOOP || errno == ENOTDIR))
     return fail(L, at->folder, "is a file or a symbolic link: it must be a folder");
   if (at->in->fd < 0) return fail_with(L, at->folder, "cannot be opened", errno);
@@ -140,12 +139,22 @@ static int push_contents (lua_State *L, const char *path, int fd) {
   return length >= 0 ? 1 : fail_with(L, path, "cannot be read", code);
 }
 
-static int read_in (lua_State *L, place *at, int *is_absent) {
-  int fd, results = open_folder(L, at, is_absent);
+/*
+** Why there is nothing to read, whatever the folder is like: where no file is, nobody's is in danger.
+** "denied": a folder above is closed to this user. NULL: there is one, to be looked at with care.
+*/
+static const char *absence (const place *at) {
+  struct stat found;
+  if (lstat(at->path, &found) == 0) return NULL;
+  if (errno == ENOENT || errno == ENOTDIR) return "absent";
+  return errno == EACCES ? "denied" : NULL;
+}
+
+static int read_in (lua_State *L, place *at) {
+  int fd, results = open_folder(L, at);
   if (results) return results;
   at->file->fd = fd =
       openat(at->in->fd, at->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  *is_absent = fd < 0 && errno == ENOENT;
   if (fd < 0 && errno == ELOOP) return fail(L, at->path, "is a symbolic link: it must be a file");
   if (fd < 0) return fail_with(L, at->path, "cannot be opened", errno);
   results = check_file(L, at->path, fd);
@@ -153,18 +162,22 @@ static int read_in (lua_State *L, place *at, int *is_absent) {
 }
 
 /*
-** read_secret_file(path) --> text | nil, message, is_absent
+** read_secret_file(path) --> text | nil, message, "absent" | "denied" | nil
 ** What a file has in it, at most 16 KiB of it, where it and its folder are this user's alone.
 */
 static int read_secret_file (lua_State *L) {
   place at;
-  int is_absent, results;
+  const char *why;
+  int results;
   lua_settop(L, ARGUMENTS);
   check_place(L, &at);
-  results = read_in(L, &at, &is_absent);
+  why = absence(&at);
+  results =
+      why ? fail(L, at.path, *why == 'a' ? "is not there" : "is in a folder closed to this user")
+          : read_in(L, &at);
   close_place(&at);
   if (results == 1) return 1;
-  lua_pushboolean(L, is_absent);
+  lua_pushstring(L, why); /* nil for none */
   return 3;
 }
 
@@ -182,11 +195,14 @@ static int write_all (int fd, const char *bytes, size_t length) {
   return 0;
 }
 
+/* Where a text is until it is whole. */
+#define DRAFT "%s.new"
+
 /* The whole text under another name first; 0 or errno */
 static int replace (const place *at, const char *bytes, size_t length) {
   char draft[MAX_NAME + 8];
   int code, fd;
-  snprintf(draft, sizeof draft, "%s.new", at->name);
+  snprintf(draft, sizeof draft, DRAFT, at->name);
   if (unlinkat(at->in->fd, draft, 0) != 0 && errno != ENOENT) return errno;
   fd = openat(at->in->fd, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
   if (fd < 0) return errno;
@@ -199,9 +215,9 @@ static int replace (const place *at, const char *bytes, size_t length) {
 }
 
 static int write_in (lua_State *L, place *at, const char *bytes, size_t length) {
-  int is_absent, results, code = private_folder_make(L, at->folder);
+  int results, code = private_folder_make(L, at->folder);
   if (code != 0) return fail_with(L, at->folder, "cannot be made", code);
-  results = open_folder(L, at, &is_absent);
+  results = open_folder(L, at);
   if (results) return results;
   code = replace(at, bytes, length);
   if (code != 0) return fail_with(L, at->path, "cannot be written", code);
@@ -228,19 +244,30 @@ static int write_secret_file (lua_State *L) {
   return results;
 }
 
+/* 0 or errno; `was_there` where there was one. */
+static int remove_one (const char *path, int *was_there) {
+  if (unlink(path) == 0) {
+    *was_there = 1;
+    return 0;
+  }
+  return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
+}
+
 /*
-** remove_secret_file(path) --> boolean: whether it was there | nil, message
+** remove_secret_file(path) --> boolean: whether there was anything | nil, message
+** Also what a writer that was killed left beside it.
 */
 static int remove_secret_file (lua_State *L) {
   place at;
-  int code;
+  int code, code_of_draft, was_there = 0;
   lua_settop(L, ARGUMENTS);
   check_place(L, &at);
-  code = unlink(at.path) != 0 ? errno : 0;
-  if (code == 0) private_folder_sync(at.folder);
-  if (code != 0 && code != ENOENT && code != ENOTDIR)
-    return fail_with(L, at.path, "cannot be removed", code);
-  lua_pushboolean(L, code == 0);
+  code = remove_one(at.path, &was_there);
+  code_of_draft = remove_one(lua_pushfstring(L, DRAFT, at.path), &was_there);
+  if (was_there) private_folder_sync(at.folder);
+  if (code == 0) code = code_of_draft;
+  if (code != 0) return fail_with(L, at.path, "cannot be removed", code);
+  lua_pushboolean(L, was_there);
   return 1;
 }
 
@@ -249,9 +276,9 @@ static int remove_secret_file (lua_State *L) {
 /* The results of a failure, or 0 with the lock held or somebody else's. */
 static int take_lock (lua_State *L, place *at) {
   char name[MAX_NAME + 8];
-  int is_absent, results, code = private_folder_make(L, at->folder);
+  int results, code = private_folder_make(L, at->folder);
   if (code != 0) return fail_with(L, at->folder, "cannot be made", code);
-  results = open_folder(L, at, &is_absent);
+  results = open_folder(L, at);
   if (results) return results;
   snprintf(name, sizeof name, "%s.lock", at->name);
   at->file->fd =

@@ -64,6 +64,15 @@ describe("luafabric login #process", function()
     assert.equal("nobody was signed in with luafabric login\n", ended.err)
   end)
 
+  it("is ended by logout where only what a killed writer left is there", function()
+    shell.run(("mkdir -p -m 700 %s/state/luafabric && echo x > %s/state/luafabric/sign-in.json.new")
+      :format(folder, folder))
+    local ended = run { "logout" }
+    assert.equal(0, ended.code, ended.err)
+    assert.matches("^signed out: ", ended.err)
+    assert.is_nil(io.open(folder .. "/state/luafabric/sign-in.json.new"))
+  end)
+
   it("goes where it is told: tenant, app and cloud", function()
     serve { interval = 0.05 }
     local ended = run({ "login", "--client-id", "mine", "--tenant", "contoso.example", "--cloud",
@@ -114,6 +123,8 @@ describe("luafabric login #process", function()
   it("asks nobody where the sign-in could not be kept, and says what is wrong", function()
     serve { interval = 0.05 }
     for words, case in pairs {
+      ["/dev/null/.local/state/luafabric cannot be made: "] = { { "login", "--client-id", "a" },
+        { XDG_STATE_HOME = false, HOME = "/dev/null" } },
       ["--client-id: give the id of an app registration"] = { { "login" } },
       ["--tenant: expected a tenant's id"] = { { "login", "--client-id", "a", "--tenant", "a/b" } },
       ["--cloud: "] = { { "login", "--client-id", "a", "--cloud", "http://far.example" } },

@@ -31,7 +31,7 @@ describe("over nine hours of one wait #process", function()
   local function new_world()
     local world = { wrong = 0, refuse_at = math.huge, asked = {} }
     world.service = service.new {
-      workspaces = { { name = "Sales", notebooks = { "Ingest" } } }, token = "none",
+      workspaces = { { name = "Sales", notebooks = { "Ingest" } } }, token = "none", device = {},
       clients = { [APP] = { secret = "secret", certificates = { made.certificate_pem },
         federated = { { issuer = ISSUER, subject = SUBJECT, certificate = made.certificate_pem } },
       } },

@@ -35,10 +35,79 @@ describe("the file of a sign-in #process", function()
   it("gives back what was put into it", function()
     assert.is_true(sign_in_file.write(path, sign_in))
     assert.same(sign_in, sign_in_file.read(path))
-    assert.is_true(sign_in_file.remove(path))
-    assert.is_false(sign_in_file.remove(path))
+    local clock = { now = core.wall }
+    assert.is_true(sign_in_file.remove(path, clock))
+    assert.is_false(sign_in_file.remove(path, clock))
     assert.equal("no_credential", select(2, sign_in_file.read(path)).code)
     assert.equal("no_credential", select(2, sign_in_file.read(folder .. "/none/x")).code)
+  end)
+
+  it("is nobody's where there is none, whatever the folder is like", function()
+    for file, command in pairs {
+      ["/dev/null/.local/state/luafabric/sign-in.json"] = "true",
+      [path] = "mkdir -p own/luafabric && chmod 755 own/luafabric",
+      [folder .. "/x/luafabric/sign-in.json"] = "mkdir -p x y && ln -s ../y x/luafabric",
+      [folder .. "/z/luafabric/sign-in.json"] = "mkdir z && touch z/luafabric",
+    } do
+      sh(command)
+      local found, err = sign_in_file.read(file, true)
+      assert.is_nil(found)
+      assert.equal("no_credential", err.code, err.message)
+    end
+  end)
+
+  it("is nobody's in a folder that is closed to this user, unless that was named", function()
+    assert(sign_in_file.write(path, sign_in))
+    sh "chmod 711 . && chmod 700 own"
+    local script = folder .. "/script.lua"
+    local file = assert(io.open(script, "w"))
+    file:write(([[
+      local sign_in_file = require "luafabric.credentials.sign_in_file"
+      for _, is_named in ipairs { false, true } do
+        local _, err = sign_in_file.read(%q, is_named)
+        print(err and (err.code or err.message))
+      end]]):format(path))
+    file:close()
+    sh "chmod 644 script.lua"
+    local code, output = shell.run(("setpriv --reuid=65534 --regid=65534 --clear-groups %s %s")
+      :format(os.getenv "LUAFABRIC_LUA", script))
+    if code ~= 0 then return pending "only root can become somebody else" end
+    assert.equal(("no_credential\nthe sign-in: %s is in a folder closed to this user; mend that, "
+      .. "or end it with luafabric logout and sign in again\n"):format(path), output)
+  end)
+
+  it("goes for good, with what a killed writer left, and after who is writing it", function()
+    local now, steps = 0, {}
+    local clock = { now = function() return now end }
+    sh "mkdir -p -m 700 own/luafabric && echo r1 > own/luafabric/sign-in.json.new"
+    assert.is_true(sign_in_file.remove(path, clock))
+    assert.equal("", sh "ls own/luafabric | grep -v lock || true")
+    assert(sign_in_file.write(path, sign_in))
+    local lock = assert(core.lock_secret_file(path))
+    function clock.sleep(seconds)
+      now = now + seconds
+      steps[#steps + 1] = sign_in_file.read(path) and "there" or "gone"
+      if #steps < 3 then return end
+      assert(sign_in_file.write(path, sign_in))
+      lock:close()
+    end
+    assert.is_true(sign_in_file.remove(path, clock))
+    assert.same({ "gone", "gone", "gone" }, steps)
+    assert.equal("no_credential", select(2, sign_in_file.read(path)).code)
+  end)
+
+  it("goes where the folder is not private, and where the lock is not let go", function()
+    local now = 0
+    local clock = { now = function() return now end, sleep = function(s) now = now + s end }
+    assert(sign_in_file.write(path, sign_in))
+    sh "chmod 755 own/luafabric"
+    assert.is_true(sign_in_file.remove(path, clock))
+    sh "chmod 700 own/luafabric"
+    assert(sign_in_file.write(path, sign_in))
+    local lock = assert(core.lock_secret_file(path))
+    assert.is_true(sign_in_file.remove(path, clock))
+    assert.is_false(core.read_secret_file(path) and true or false)
+    lock:close()
   end)
 
   it("is refused where others can get at it, each with its sentence", function()

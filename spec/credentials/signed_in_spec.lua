@@ -2,6 +2,7 @@
 -- with every use.
 
 local credentials = require "luafabric.credentials"
+local entra = require "luafabric.credentials.entra"
 local json = require "luafabric.json"
 local service = require "luafabric.emulator.service"
 local shell = require "spec.support.shell"
@@ -105,6 +106,28 @@ describe("the sign-in of luafabric login #process", function()
       assert(credential:token())
       assert(credentials.signed_in({ path = path }):token())
     end)
+  end)
+
+  it("is not brought back by a refresh that was under way when it was ended", function()
+    for after, meant in pairs { gone = false, ["somebody else's"] = "r9" } do
+      with_entra(function(host)
+        local credential = credentials.signed_in { path = path }
+        local refresh = entra.refresh
+        function entra.refresh(...)
+          entra.refresh = refresh
+          local answer, err = refresh(...)
+          assert(os.remove(path))
+          if meant then keep("https://login.microsoftonline.com", meant) end
+          return answer, err
+        end
+        assert(credential:token())
+        assert.equal(meant, (sign_in_file.read(path) or {}).refresh_token or false, after)
+        host.advance(3600)
+        local token, err = credential:token()
+        assert.is_nil(token)
+        assert.equal(meant and "AADSTS700082" or "no_credential", err.code)
+      end)
+    end
   end)
 
   it("is lost by none of several processes at once", function()

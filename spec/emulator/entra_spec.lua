@@ -122,3 +122,42 @@ describe("the emulator's device codes", function()
       .. second.refresh_token)).error)
   end)
 end)
+
+describe("an emulator that lets in one token", function()
+  local APP = "grant_type=client_credentials&client_id=app&client_secret=s"
+    .. "&scope=https%3A%2F%2Fx%2F.default"
+  local METADATA = "/metadata/identity/oauth2/token?resource=x&api-version="
+
+  --- The status of every way to a token.
+  local function statuses_of(options)
+    local fabric = service.new { workspaces = {}, token = options.token,
+      clients = options.clients, device = options.device, identities = options.identities }
+    local function of(method, path, headers, body)
+      return fabric:handle({ method = method, url = "http://127.0.0.1" .. path, body = body,
+        headers = headers }, NOW).status
+    end
+    return { app = select(2, ask(fabric, APP)),
+      device = select(2, ask(fabric, "client_id=app&scope=x", NOW, "devicecode")),
+      machine = of("GET", METADATA .. "2018-02-01", { Metadata = "true" }),
+      arc = of("GET", METADATA .. "2020-06-01", { Metadata = "true", Authorization = "Basic nil" }),
+      service = of("GET", "/msi/token?resource=x&api-version=2019-08-01", {}),
+      ml = of("GET", "/msi/token?resource=x&api-version=2017-09-01", {}),
+      shell = of("POST", "/msi/token", { Metadata = "true" }, "resource=x") }
+  end
+
+  it("issues none to whoever asks", function()
+    assert.same({ app = 401, device = 400, machine = 400, arc = 400, service = 400, ml = 400,
+      shell = 400 }, statuses_of { token = "t0ken" })
+  end)
+
+  it("issues some to those it was told of", function()
+    assert.same({ app = 200, device = 200, machine = 200, arc = 401, service = 401, ml = 401,
+      shell = 200 }, statuses_of { token = "t0ken", clients = { app = "s" }, device = {},
+      identities = {} })
+  end)
+
+  it("is another than one that lets in any: there, only a proof that is wanted is one", function()
+    assert.same({ app = 200, device = 200, machine = 200, arc = 401, service = 401, ml = 401,
+      shell = 200 }, statuses_of {})
+  end)
+end)

@@ -115,15 +115,20 @@ function M.login(options, terminal)
 end
 
 --- luafabric logout
----@param _ table  of the command line
+---@param options table  of the command line
 ---@param terminal table
 ---@return integer code
-function M.logout(_, terminal)
+function M.logout(options, terminal)
   local path, err = sign_in_file.path()
   if not path then return results.failure(terminal, err, exit_codes.usage) end
-  local was_there
-  was_there, err = sign_in_file.remove(path)
-  if was_there == nil then return results.failure(terminal, err) end
+  local connection = require("luafabric.cli.connection").new(options, { "PIPE" })
+  local loop = connection.loop
+  local ended, was_there, problem = loop:run(loop:spawn(sign_in_file.remove, path,
+    { now = loop.host.wall, sleep = require("luafabric.tasks").sleep }))
+  connection:close()
+  if not ended or was_there == nil then
+    return results.failure(terminal, ended and problem or was_there)
+  end
   terminal:say(was_there and "signed out: " .. path .. " is removed"
     or "nobody was signed in with luafabric login")
   return exit_codes.ok

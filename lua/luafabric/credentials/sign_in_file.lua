@@ -29,13 +29,14 @@ local fields = { "authority", "tenant_id", "client_id", "scope", "refresh_token"
 ---@param getenv? fun(name: string): string|nil  default os.getenv
 ---@return string|nil path
 ---@return luafabric.Error|nil err
+---@return boolean|nil is_named  by LUAFABRIC_SIGN_IN
 function M.path(getenv)
   local named = (getenv or os.getenv)(VARIABLE)
   if named == NOWHERE then
     return nil, errors.new { kind = "configuration", code = "no_credential",
       message = "LUAFABRIC_SIGN_IN is off" }
   end
-  if named and named ~= "" then return named end
+  if named and named ~= "" then return named, nil, true end
   local path = require("luafabric.state_home").path("sign-in.json", getenv)
   if path then return path end
   return nil, errors.new { kind = "configuration", code = "no_credential", message = "no place for "
@@ -49,11 +50,12 @@ end
 
 --- What `luafabric login` left.
 ---@param path string
+---@param is_named? boolean  somebody gave this path, and means a file that can be got at
 ---@return luafabric.SignIn|nil sign_in
 ---@return luafabric.Error|nil err  the code "no_credential": nobody signed in
-function M.read(path)
-  local text, message, is_absent = core.read_secret_file(path)
-  if is_absent then
+function M.read(path, is_named)
+  local text, message, why = core.read_secret_file(path)
+  if why == "absent" or why == "denied" and not is_named then
     return nil, errors.new { kind = "unauthorized", code = "no_credential",
       message = "nobody signed in with luafabric login" }
   end
@@ -82,11 +84,7 @@ function M.write(path, sign_in)
   return nil, refused(message, "mend that, or give another file with LUAFABRIC_SIGN_IN")
 end
 
---- Removes it, whatever is in it.
----@param path string
----@return boolean|nil was_there
----@return luafabric.Error|nil err
-function M.remove(path)
+local function remove(path)
   local was_there, message = core.remove_secret_file(path)
   if was_there ~= nil then return was_there end
   return nil, refused(message, "remove it by hand")
@@ -118,6 +116,24 @@ function M.lock(path, io, patient)
     end
     io.sleep(PAUSE)
   end
+end
+
+--- Removes it, whatever is in it, and for good: at once, so that nobody begins with it, and again
+--- when whoever was about to write it is done. Waits.
+---@param path string
+---@param io { now: fun(): number, sleep: fun(seconds: number) }
+---@return boolean|nil was_there
+---@return luafabric.Error|nil err
+function M.remove(path, io)
+  local was_there, err = remove(path)
+  if not was_there then return was_there, err end
+  -- Where no lock is to be had, its holder is asking Entra, and finds nothing to replace.
+  local lock = M.lock(path, io, false)
+  local ok
+  ok, err = remove(path)
+  if lock then lock:close() end
+  if ok == nil then return nil, err end
+  return true
 end
 
 return M

@@ -34,15 +34,29 @@ end
 function M.new(options, getenv)
   local problem = check(options)
   if problem then return nil, problem end
-  local path, err = options.path, nil
-  if not path then path, err = sign_in_file.path(getenv) end
+  local path, err, is_named = options.path, nil, true
+  if not path then path, err, is_named = sign_in_file.path(getenv) end
   if not path then return nil, err.message end
   local unkept -- a sign-in that could not be written down
+
+  --- Puts a sign-in in place of the one that it came from, and of no other: whoever signed out, or
+  --- in as somebody else, while Entra was asked, meant it.
+  local function keep(sign_in, instead_of)
+    local there, trouble = sign_in_file.read(path, is_named)
+    local is_gone = there and there.refresh_token ~= instead_of
+      or trouble and trouble.code == "no_credential"
+    if is_gone or sign_in_file.write(path, sign_in) then
+      unkept = nil
+      return
+    end
+    sign_in.instead_of = instead_of
+    unkept = sign_in
+  end
 
   --- With the lock held.
   local function renew(io, patient)
     local sign_in, settings, trouble
-    sign_in, trouble = sign_in_file.read(path)
+    sign_in, trouble = sign_in_file.read(path, is_named)
     if not sign_in then return nil, trouble end
     if unkept and unkept.instead_of == sign_in.refresh_token then sign_in = unkept end
     settings, trouble = settings_of(path, sign_in)
@@ -58,16 +72,14 @@ function M.new(options, getenv)
     if answer.refresh_token and answer.refresh_token ~= sign_in.refresh_token then
       local instead_of = sign_in.instead_of or sign_in.refresh_token
       sign_in.refresh_token = answer.refresh_token
-      local kept = sign_in_file.write(path, sign_in)
-      sign_in.instead_of = instead_of
-      unkept = not kept and sign_in or nil
+      keep(sign_in, instead_of)
     end
     answer.refresh_token = nil
     return answer
   end
 
   return cache.new("the sign-in of luafabric login", function(io, patient)
-    local found, trouble = sign_in_file.read(path)
+    local found, trouble = sign_in_file.read(path, is_named)
     if not found then return nil, trouble end
     local lock, answer
     lock, trouble = sign_in_file.lock(path, io, patient)

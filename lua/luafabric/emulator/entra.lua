@@ -22,13 +22,17 @@ local DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 ---@param options { token: string?, token_lifetime: number?, refresh_in: number?,
 ---  clients: table<string, string|EmulatorClient>?, tenants: string[]?, device: table?,
 ---  identities: table? }
----  token: the only one that is let in (beside those issued here); clients: id -> secret, or what
+---  token: the only one that is let in (beside those issued here); with it, tokens are issued to
+---  those alone that the next three name, else to whoever asks; clients: id -> secret, or what
 ---  else it proves itself by; device: see device_codes; identities: see identities
 ---@param next_id fun(): string
 ---@return table entra
 function M.new(options, next_id)
   local entra = { issued = {}, issued_count = 0 }
   local device = device_codes.new(options.device, next_id)
+  -- Who holds the token is let in; to issue others to whoever asks would be to do without it.
+  local is_closed = options.token ~= nil
+  local clients = options.clients or is_closed and {} or nil
   local tenants = options.tenants and {}
   for _, name in ipairs(options.tenants or {}) do tenants[name] = true end
 
@@ -73,7 +77,7 @@ function M.new(options, next_id)
 
   --- What a rule of the tenant says of the app.
   local function refuse_by_rule(context, form)
-    local client = (options.clients or {})[form.client_id]
+    local client = (clients or {})[form.client_id]
     local number = type(client) == "table" and client.refusal
     local rule = rules[number]
     return rule and refuse(context, 400, rule[1], number, rule[2])
@@ -81,7 +85,7 @@ function M.new(options, next_id)
 
   --- Why the app is not who it says; nil when it is. Without a list of clients any secret is right.
   local function refuse_client(context, form)
-    local client = (options.clients or {})[form.client_id]
+    local client = (clients or {})[form.client_id]
     if type(client) == "string" then client = { secret = client } end
     if (form.client_assertion or "") ~= "" then
       if not client then
@@ -96,7 +100,7 @@ function M.new(options, next_id)
       return refuse(context, 401, "invalid_client", 7000218,
         "The request body must contain 'client_assertion' or 'client_secret'.")
     end
-    if options.clients and (not client or client.secret ~= secret) then
+    if clients and (not client or client.secret ~= secret) then
       return refuse(context, 401, "invalid_client", 7000215, "Invalid client secret provided.")
     end
   end
@@ -153,6 +157,10 @@ function M.new(options, next_id)
   ---@return table response
   function entra.device_code(context, body, tenant)
     local form = form_of(body)
+    if is_closed and not options.device then
+      return refuse(context, 400, "unauthorized_client", 700016,
+        "Application was not found in the directory.")
+    end
     return refuse_tenant(context, tenant) or refuse_form(context, form)
       or device.begin(context, form)
   end
@@ -162,6 +170,10 @@ function M.new(options, next_id)
   ---  letters
   ---@return table response
   function entra.identity(context, route, request)
+    if is_closed and not options.identities then
+      return answers.plain(context, 400, { error = "invalid_request",
+        error_description = "Identity not found" })
+    end
     local asked = { method = request.method, headers = request.headers,
       form = form_of(request.body) }
     return entra.identities[route.name](context, asked, route.query, route.ids.service)

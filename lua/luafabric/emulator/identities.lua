@@ -41,8 +41,13 @@ function M.new(options, issue)
     return id == nil or (options.user_assigned or {})[id] == true
   end
 
+  --- A header against what is wanted in it; where nothing is, nobody proves anything.
+  local function is_proof(given, wanted)
+    return wanted ~= nil and given == wanted
+  end
+
   local function arc(context, request, query)
-    if request.headers.authorization == "Basic " .. tostring(options.arc_key) then
+    if is_proof(request.headers.authorization, options.arc_key and "Basic " .. options.arc_key) then
       return give(context, query)
     end
     local response = refuse(context, 401, "unauthorized_client", "Missing Basic Authorization")
@@ -75,8 +80,9 @@ function M.new(options, issue)
       return give(context, form)
     end
     local version, headers = query["api-version"], request.headers
-    local proven = version == APP_SERVICE_VERSION and headers["x-identity-header"] == options.header
-      or version == ML_VERSION and headers.secret == options.ml_secret
+    local proven = version == APP_SERVICE_VERSION
+        and is_proof(headers["x-identity-header"], options.header)
+      or version == ML_VERSION and is_proof(headers.secret, options.ml_secret)
     if not proven or not query.resource then
       return answers.plain(context, 401, { statusCode = 401, message = "The header is wrong" })
     end

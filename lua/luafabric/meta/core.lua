@@ -189,7 +189,8 @@ function core.keep_memory_private() end
 ---@param path string
 ---@return string|nil text
 ---@return string|nil message   begins with the path
----@return boolean|nil is_absent
+---@return "absent"|"denied"|nil why  there is none, whatever the folder is like; a folder above is
+---  closed to this user
 function core.read_secret_file(path) end
 
 --- Puts a text in place of what is in a file, wholly or not at all, for this user alone; makes the
@@ -200,6 +201,7 @@ function core.read_secret_file(path) end
 ---@return string|nil message
 function core.write_secret_file(path, text) end
 
+--- Removes it, and what a writer that was killed left beside it.
 ---@param path string
 ---@return boolean|nil was_there
 ---@return string|nil message
