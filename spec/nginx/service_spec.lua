@@ -93,6 +93,26 @@ describe("the service in nginx #process", function()
     assert.equal("cancelled", world:ended(id).outcome)
   end)
 
+  it("lets go of a stream whose client has gone", function()
+    local id = world:order("two", { seconds = 600, label = "gone" })
+    world:until_answer("/runs/" .. id, function(fields) return fields.state == "running" end)
+    local transport = curl.transport()
+    transport:start { method = "GET", url = ("%s/runs/%s/events"):format(world.url, id),
+      headers = { Authorization = "Bearer " .. world_module.TOKEN } }
+    transport:wait(0.3)
+    transport:close()
+    -- A request is logged when nginx is through with it.
+    local line, is_over = ("grep 'GET /runs/%s/events ' %s/logs/access.log"):format(id, world.dir)
+    for _ = 1, 200 do
+      is_over = require("spec.support.shell").run(line) == 0
+      if is_over then break end
+      world.transport:wait(0.05)
+    end
+    assert.is_true(is_over)
+    assert.equal(202, world:ask("POST", ("/runs/%s/cancel"):format(id), {}).status)
+    assert.equal("cancelled", world:ended(id).outcome)
+  end)
+
   it("repairs a run: what had succeeded is not run again", function()
     local id = world:order("flaky")
     assert.equal("failed", world:ended(id).outcome)
