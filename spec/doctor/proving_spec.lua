@@ -84,6 +84,15 @@ describe("a proof", function()
     assert.equal(300, prove({ visibility_lag = { list = 1e6 } }).visible_after)
   end)
 
+  it("leaves it open how long that takes where no list can be read", function()
+    for _, fault in ipairs { 503, 403 } do
+      local answers, run = prove(nil, { faults = { { at = "list", number = "every",
+        fault = fault } } })
+      assert.is_nil(answers.visible_after)
+      assert.is_truthy(run.job_id)
+    end
+  end)
+
   it("sees exit values that cannot be read", function()
     local answers = prove(nil, { faults = { { at = "instance", number = "every", fault = 404 } } })
     assert.is_false(answers.exit_value)

@@ -114,16 +114,18 @@ end
 local options = { what = "the runs could not be listed", tries = 1, quiet = true,
   class = "reconcile" }
 
+---@return table|nil row
+---@return boolean was_read  nil then means that it is not listed
 local function row_of(self)
   local run, found = self.run, nil
-  call.each(self.client, function(token)
+  local ok = call.each(self.client, function(token)
     return jobs.list(run.endpoint, run.workspace_id, run.notebook_id, token)
   end, function(value)
     local row = jobs.read_instance(value)
     if row and row.job_id == run.job_id then found = row end
     return found ~= nil
   end, options)
-  return found
+  return found, ok == true
 end
 
 local function session_name_of(self)
@@ -143,11 +145,13 @@ local function await_row(self, pause)
   local host, facts = call.host(), self.facts
   local from = self.run.accepted_at
   while not facts.row do
-    facts.row = row_of(self)
+    local was_read
+    facts.row, was_read = row_of(self)
     local now = host.now()
     if facts.row then facts.visible_after = now - from end
     if now > from + LIST_PATIENCE then
-      facts.unlisted_for = LIST_PATIENCE
+      -- Where nothing could be read, nothing is known.
+      if not facts.row and was_read then facts.unlisted_for = LIST_PATIENCE end
       return
     end
     if facts.row then return end
