@@ -98,7 +98,9 @@ echo '{"accessToken":"t'$(wc -l < $folder/count)'",]] .. field .. [[}']], [[
           exit 1]],
       ["unauthorized: no token from the Azure CLI: it answered with something that is not its "
         .. "JSON\n"] = "echo hello",
-      ["unauthorized: no token from the Azure CLI: it gave no reason\n"] = "kill -9 $$",
+      ["network: no token from the Azure CLI: it gave no reason\n"] = "kill -9 $$",
+      ["network: no token from the Azure CLI: HTTPSConnectionPool: Max retries exceeded\n"] =
+        [[echo "ERROR: HTTPSConnectionPool: Max retries exceeded" >&2; exit 1]],
     } do
       assert.equal(words, with_az(az, "show(credentials.azure_cli())"))
     end
@@ -113,7 +115,7 @@ echo '{"accessToken":"t'$(wc -l < $folder/count)'",]] .. field .. [[}']], [[
   it("that hangs is ended, and its children with it", function()
     local output = with_az("echo $$ > $folder/pid; sleep 1000 & sleep 1000",
       "show(credentials.azure_cli { timeout = 0.3 })")
-    assert.equal("unauthorized: no token from the Azure CLI: it gave no answer within 0.3 s\n",
+    assert.equal("timeout: no token from the Azure CLI: it gave no answer within 0.3 s\n",
       output)
     local code = shell.run("kill -0 " .. read "pid")
     assert.not_equal(0, code)

@@ -169,6 +169,37 @@ describe("a managed identity", function()
     end
   end)
 
+  it("in a chain is waited for as alone, once it has answered", function()
+    for _, status in ipairs { 404, 410 } do
+      local seen = 0
+      world.run(function(_, count)
+        if count == 1 or count > 4 then return world.token_answer("t" .. count, 600) end
+        return { status = status, body = "{}" }
+      end, function(host)
+        local credential = new_credential({}, {}, {}, true)
+        assert.equal("t1", credential:token())
+        host.advance(601)
+        assert.equal("t5", credential:token())
+        seen = seen + 1
+      end)
+      assert.equal(1, seen)
+    end
+    world.run(function(_, count)
+      if count < 6 then return { status = 410, body = "" } end
+      return world.token_answer "t1"
+    end, function()
+      assert.equal("t1", new_credential({}, {}, {}, true):token())
+    end)
+  end)
+
+  it("that is away for longer is away like a network", function()
+    world.run({ { status = 410, body = "{}" } }, function()
+      local token, err = new_credential({}):token()
+      assert.same({ nil, "network", 410 }, { token, err.kind, err.status })
+      assert.is_true(require("luafabric.client.call").is_passing(err))
+    end)
+  end)
+
   it("of Azure Arc reads its key file and nothing else", function()
     local ARC = { IDENTITY_ENDPOINT = "http://127.0.0.1:40342/metadata/identity/oauth2/token",
       IMDS_ENDPOINT = "http://127.0.0.1:40342" }

@@ -3,6 +3,7 @@
 
 local beliefs = require "luafabric.doctor.beliefs"
 local proving = require "luafabric.doctor.proving"
+local sqlite_store = require "luafabric.store.sqlite"
 local worlds = require "spec.client.world"
 
 --- Proves, and gives the answers, the run, and the world.
@@ -83,6 +84,15 @@ describe("a proof", function()
     assert.equal(300, prove({ visibility_lag = { list = 1e6 } }).visible_after)
   end)
 
+  it("leaves it open how long that takes where no list can be read", function()
+    for _, fault in ipairs { 503, 403 } do
+      local answers, run = prove(nil, { faults = { { at = "list", number = "every",
+        fault = fault } } })
+      assert.is_nil(answers.visible_after)
+      assert.is_truthy(run.job_id)
+    end
+  end)
+
   it("sees exit values that cannot be read", function()
     local answers = prove(nil, { faults = { { at = "instance", number = "every", fault = 404 } } })
     assert.is_false(answers.exit_value)
@@ -136,5 +146,92 @@ describe("a proof", function()
     assert.same({ nil, nil, true, false }, { answers.typed_route, answers["tag/Spark"],
       answers.request_id_is_root, answers.exit_value })
     assert.equal(1, world.service:started())
+  end)
+end)
+
+describe("a proof beside a store of runs", function()
+  local TONIGHT = { notebook = "", path = "ingest", attempt = 1 }
+  local store, world
+
+  before_each(function() world = nil end)
+  after_each(function() store:close() end)
+
+  --- A world with a store by its clock, and a run of a workflow in it.
+  local function begin(faults)
+    world = worlds.new { faults = faults, seconds = 60 }
+    store = assert(sqlite_store.open(":memory:", { synchronous = true, now = world.host.wall }))
+    TONIGHT.notebook = world.ws .. "/" .. world.nb
+    return assert(store:create_run { run_id = "tonight", workflow = "nightly" })
+  end
+
+  --- What the run is told that is about to submit the same notebook.
+  local function intend(run)
+    TONIGHT.blocks_until = world.host.wall() + 400
+    local _, err = run:is_durable(assert(run:append({}, TONIGHT)))
+    return err and err.store_code
+  end
+
+  local function prove_with(on_request)
+    local run, err
+    world.run(function()
+      local client = world.client()
+      local proof = assert(proving.prepare(client, { workspace = "Sales", notebook = "Ingest",
+        store = store }))
+      local handle = world.service.handle
+      world.service.handle = function(service, request, now)
+        if request.purpose == "submit" and on_request then on_request() end
+        return handle(service, request, now)
+      end
+      run, err = proof:submit()
+      if run and not run.outcome then proof:watch() end
+    end)
+    return run, err
+  end
+
+  it("keeps its notebook for itself until it is answered, and its job from all others", function()
+    local tonight, told, seen = begin(), nil, nil
+    local run = prove_with(function()
+      seen = tonight:rival_intent(TONIGHT.notebook)
+      told = intend(tonight)
+    end)
+    assert.equal("intent_open", told)
+    assert.is_true(seen.blocks_until > world.host.wall())
+    assert.same({ [run.job_id] = true }, tonight:claimed { run.job_id })
+    assert.is_nil(intend(tonight))
+  end)
+
+  it("stays away from a submission that began after it had been asked for", function()
+    local tonight = begin()
+    assert.is_nil(intend(tonight))
+    local run, err = prove_with()
+    assert.is_nil(run)
+    assert.matches("nothing was started: a submission of this notebook, by ingest of run tonight, "
+      .. "is not settled", err.message)
+    assert.equal(0, world.service:responses().posts)
+  end)
+
+  it("leaves its notebook to others while it waits, and looks again before it is sent", function()
+    local tonight, told = begin { { at = "submit", fault = 429, retry_after = 20 } }, nil
+    local run, err
+    world.run(function(loop)
+      local proof = assert(proving.prepare(world.client(), { workspace = "Sales",
+        notebook = "Ingest", store = store }))
+      loop:spawn(function()
+        require("luafabric.tasks").sleep(10)
+        told = intend(tonight) or "taken"
+      end)
+      run, err = proof:submit()
+    end)
+    assert.is_nil(run)
+    assert.same({ "taken", 1 }, { told, world.service:responses().posts })
+    assert.matches("by ingest of run tonight, is not settled", err.message)
+  end)
+
+  it("blocks its notebook for as long as it is in doubt", function()
+    local tonight = begin { { at = "submit", fault = 503, applied = true } }
+    assert.equal("unknown", prove_with().outcome)
+    assert.equal("intent_open", intend(tonight))
+    world.host.advance(500)
+    assert.is_nil(intend(tonight))
   end)
 end)

@@ -90,10 +90,7 @@ local function open_store(look, options)
   other, err = store:unsettled(look.workspace_id, look.notebook_id)
   if not other and not err then return store end
   store:close()
-  return nil, err or errors.new { kind = "usage", message = ("nothing was started: a submission of "
-    .. "this notebook, by %s of run %s, is not settled, and this run could be taken for its. Wait "
-    .. "until %s, or name another notebook"):format(other.path, other.run_id,
-      core.format_time(other.blocks_until)) }
+  return nil, err or require("luafabric.doctor.claiming").refusal(other)
 end
 
 local function prove(look, options, report)

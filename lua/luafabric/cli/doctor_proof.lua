@@ -52,10 +52,10 @@ local function tell_beliefs(report, proof, look, store)
 end
 
 --- The worker: from the names to the run's end. Gives the exit code.
-local function work(state, options, report, interrupt)
+local function work(state, options, report, interrupt, store)
   local err
   state.proof, err = proving.prepare(state.client, { workspace = options.workspace,
-    notebook = options.notebook, compute = options.compute })
+    notebook = options.notebook, compute = options.compute, store = store })
   if state.proof then
     state.run, err = state.proof:submit()
     interrupt:answered()
@@ -122,7 +122,7 @@ function M.run(look, options, report, connection, store)
     show(event)
   end
   local ok, decision = pcall(interrupt.run_worker, interrupt, function()
-    return work(state, options, report, interrupt)
+    return work(state, options, report, interrupt, store)
   end)
   if not ok then decision = { raised = decision } end
   local code = conclude(state, report, interrupt, decision)

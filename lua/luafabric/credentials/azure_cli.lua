@@ -57,14 +57,19 @@ local function outputs(child, io, timeout)
   end
 end
 
---- az speaks of itself in several lines, the first of which says what is wrong.
+--- az speaks of itself in several lines, the first of which says what is wrong. What is neither the
+--- authority's word nor about whom to be is taken for its way to the authority, which may be there
+--- again later.
+---@return luafabric.Error
 local function complaint(text)
   text = text:gsub("\27%[[%d;]*m", "")
   local line = text:match("ERROR: ([^\r\n]+)") or text:match("([^\r\n]+)") or "it gave no reason"
   if line:find("az login", 1, true) or text:find("AADSTS", 1, true) then
-    return exchange.quote(line), "no_credential"
+    return unauthorized(exchange.quote(line), "no_credential")
   end
-  return exchange.quote(line)
+  local err = unauthorized(exchange.quote(line))
+  if not line:lower():find("subscription", 1, true) then err.kind = "network" end
+  return err
 end
 
 --- expiresOn is the local time, without a zone; expires_on, of newer versions, is unix seconds.
@@ -80,7 +85,7 @@ local function life_of(answer, now)
 end
 
 local function read(out, err, ending, now)
-  if not ending or ending.code ~= 0 then return nil, unauthorized(complaint(err)) end
+  if not ending or ending.code ~= 0 then return nil, complaint(err) end
   local answer = exchange.decode { body = out }
   if not answer or cache.token_problem(answer.accessToken) then
     return nil, unauthorized("it answered with something that is not its JSON")
@@ -98,7 +103,8 @@ local function fetch(args, timeout, io)
   local out, err, ending = outputs(child, io, timeout)
   child:close()
   if not out then
-    return nil, unauthorized(("it gave no answer within %g s"):format(timeout), "no_credential")
+    return nil, errors.new { kind = "timeout", code = "no_credential",
+      message = ("no token from the Azure CLI: it gave no answer within %g s"):format(timeout) }
   end
   return read(out, err, ending, now)
 end

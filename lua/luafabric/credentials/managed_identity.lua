@@ -68,6 +68,17 @@ local function life_of(answer, now)
   return at and exchange.seconds(at - now)
 end
 
+--- 404 and 410: the service is being updated.
+local function may_pass(status)
+  if status == 410 then return GONE_PAUSE end
+  return status == 404
+end
+
+--- In a chain a 404 is anybody's.
+local function may_pass_in_probe(status)
+  return status == 410 and GONE_PAUSE
+end
+
 local function refusal(source, completion, is_probe)
   local answer = exchange.decode(completion) or {}
   local said = answer.error_description or answer.message or answer.error
@@ -78,7 +89,8 @@ local function refusal(source, completion, is_probe)
   if completion.status == 400 then
     advice = "; is an identity assigned to this machine, and is its id right?"
   end
-  return errors.new { kind = "unauthorized", status = completion.status,
+  local kind = not is_absent and may_pass(completion.status) and "network" or "unauthorized"
+  return errors.new { kind = kind, status = completion.status,
     code = is_absent and "no_credential" or nil,
     message = ("no token from %s: %s%s"):format(source.name, text, advice) }
 end
@@ -92,12 +104,6 @@ local function read_token(source, completion, now, is_probe)
   local refresh_in = exchange.seconds(answer.refresh_in)
     or life and life > LONG_LIFE and life / 2 or nil
   return exchange.answer(answer.access_token, life, now, refresh_in)
-end
-
---- 404 and 410: the service is being updated.
-local function may_pass(status)
-  if status == 410 then return GONE_PAUSE end
-  return status == 404
 end
 
 --- Arc says first where the proof is.
@@ -114,15 +120,15 @@ local function prove(source, resource, io, world)
   return source_of.answer_challenge(completion, world.read_file)
 end
 
-local function fetch(source, resource, world, io, patient)
+local function fetch(source, resource, world, seen, io, patient)
   local proof, err = prove(source, resource, io, world)
   if not proof then return nil, err end
   redaction.add(source, source.secret)
   redaction.add(source, proof)
-  local is_probe, asked_at = source.probed and world.probe, nil
+  local is_probe, asked_at = source.probed and world.probe and not seen.is_there, nil
   return exchange.ask({
     where = source.name, attempts = ATTEMPTS,
-    again = not is_probe and may_pass or nil,
+    again = is_probe and may_pass_in_probe or may_pass,
     unreachable = is_probe and { code = "no_credential" } or nil,
     request = function()
       asked_at = io.now()
@@ -131,7 +137,10 @@ local function fetch(source, resource, world, io, patient)
       request.timeout = is_probe and PROBE_TIMEOUT or nil
       return request
     end,
-    read = function(completion) return read_token(source, completion, asked_at, is_probe) end,
+    read = function(completion)
+      seen.is_there = seen.is_there or exchange.decode(completion) ~= nil
+      return read_token(source, completion, asked_at, is_probe)
+    end,
   }, io, patient)
 end
 
@@ -166,8 +175,9 @@ function M.new(options, world)
   if not source then return nil, problem end
   local id = identity.client_id or identity.object_id or identity.resource_id
   local name = ("managed identity%s of %s"):format(id and " " .. id or "", source.name)
+  local seen = {} -- is_there: what answered is the service, and no longer to be probed
   return cache.new(name, function(io, patient)
-    return fetch(source, resource, world, io, patient)
+    return fetch(source, resource, world, seen, io, patient)
   end)
 end
 

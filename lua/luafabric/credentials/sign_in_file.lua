@@ -106,8 +106,10 @@ function M.lock(path, io, patient)
       return nil, refused(message, "mend that, or give another file with LUAFABRIC_SIGN_IN")
     end
     if io.now() - begun > patience then
-      return nil, refused(("%s is locked by another process for more than %d s")
+      local err = refused(("%s is locked by another process for more than %d s")
         :format(path, patience), "end that one")
+      err.kind = "timeout"
+      return nil, err
     end
     -- A task that was cancelled with its loop leaves its lock to the collector.
     if not has_cleaned and io.now() - begun > GARBAGE_AFTER then

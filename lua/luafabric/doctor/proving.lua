@@ -3,13 +3,16 @@
 --- doctor/beliefs judges. In a task.
 
 local call = require "luafabric.client.call"
+local claiming = require "luafabric.doctor.claiming"
 local compute_module = require "luafabric.compute"
 local core = require "luafabric.core"
+local errors = require "luafabric.errors"
 local jobs = require "luafabric.api.jobs"
 local notebooks = require "luafabric.api.notebooks"
 local options_module = require "luafabric.client.options"
 local preparation = require "luafabric.client.preparation"
 local response = require "luafabric.api.response"
+local submission = require "luafabric.client.submission"
 local tag_module = require "luafabric.client.tag"
 local tasks = require "luafabric.tasks"
 local watcher = require "luafabric.client.watcher"
@@ -37,6 +40,7 @@ end
 ---@class luafabric.Proof
 ---@field client table
 ---@field prepared luafabric.Submission
+---@field claim luafabric.ProofClaim|nil  where there is a store
 ---@field run luafabric.Run|nil
 ---@field facts luafabric.ProofFacts
 local Proof = {}
@@ -44,7 +48,8 @@ Proof.__index = Proof
 
 --- Everything before the submission.
 ---@param client luafabric.Client
----@param given { workspace: string, notebook: string, compute: "spark"|"jupyter"|"none"|nil }
+---@param given { workspace: string, notebook: string, compute: "spark"|"jupyter"|"none"|nil,
+---  store: luafabric.SqliteStore|nil }  store: where it is written down before it is sent
 ---@return luafabric.Proof|nil proof
 ---@return luafabric.Error|nil err
 function M.prepare(client, given)
@@ -56,21 +61,47 @@ function M.prepare(client, given)
   end
   local spec = options_module.read_run({ workspace = given.workspace, notebook = given.notebook,
     compute = compute, submit_timeout = SUBMIT_PATIENCE }, client.route, "doctor", 0)
-  local prepared, err = preparation.prepare(client, spec)
+  local claim
+  local prepared, err = preparation.prepare(client, spec, function(event)
+    if claim and event.type == "waiting" and not event.submitted then claim:withdraw() end
+  end)
   if not prepared then return nil, err end
+  claim = given.store and claiming.new(given.store, prepared)
   local sent_ids = {}
   for _, name in ipairs(ID_HEADERS) do sent_ids[name] = new_guid() end
   prepared.tag, prepared.headers = tag, sent_ids
-  return setmetatable({ client = client, prepared = prepared, facts = { route = prepared.route,
-    sent_ids = sent_ids, enough = client.visible_after, tag = tag,
+  return setmetatable({ client = client, prepared = prepared, claim = claim,
+    facts = { route = prepared.route, sent_ids = sent_ids, enough = client.visible_after, tag = tag,
     tag_question = tag and tag_module.question(prepared.body) } }, Proof)
+end
+
+--- Right before the send, behind all waits for its turn, the notebook becomes ours.
+local function begin(self)
+  if not self.claim then return true end
+  local ok, err = submission.enter(self.prepared)
+  if not ok then return nil, err end
+  ok, err = self.claim:open()
+  if not ok then submission.withdraw(self.prepared) end
+  return ok, err
+end
+
+local function send(self)
+  local run, err = preparation.send(self.prepared)
+  if self.claim then self.claim:answered(run) end
+  if err and err.store_code == "lease" then
+    err = errors.new { kind = "timeout", sent = "no", message = "nothing was started: the way to "
+      .. "the submission took longer than its notebook was kept free for it. Try again" }
+  end
+  return run, err
 end
 
 --- Starts the run.
 ---@return luafabric.Run|nil run    accepted, or with the outcome "unknown"
 ---@return luafabric.Error|nil err  surely none was started
 function Proof:submit()
-  local facts, run, err = self.facts, preparation.send(self.prepared)
+  local ok, problem = begin(self)
+  if not ok then return nil, problem end
+  local facts, run, err = self.facts, send(self)
   facts.refusal = err
   if not run or run.outcome then return run, err end
   self.run, facts.accepted, facts.request_id = run, true, run.request_id
@@ -83,16 +114,18 @@ end
 local options = { what = "the runs could not be listed", tries = 1, quiet = true,
   class = "reconcile" }
 
+---@return table|nil row
+---@return boolean was_read  nil then means that it is not listed
 local function row_of(self)
   local run, found = self.run, nil
-  call.each(self.client, function(token)
+  local ok = call.each(self.client, function(token)
     return jobs.list(run.endpoint, run.workspace_id, run.notebook_id, token)
   end, function(value)
     local row = jobs.read_instance(value)
     if row and row.job_id == run.job_id then found = row end
     return found ~= nil
   end, options)
-  return found
+  return found, ok == true
 end
 
 local function session_name_of(self)
@@ -112,11 +145,13 @@ local function await_row(self, pause)
   local host, facts = call.host(), self.facts
   local from = self.run.accepted_at
   while not facts.row do
-    facts.row = row_of(self)
+    local was_read
+    facts.row, was_read = row_of(self)
     local now = host.now()
     if facts.row then facts.visible_after = now - from end
     if now > from + LIST_PATIENCE then
-      facts.unlisted_for = LIST_PATIENCE
+      -- Where nothing could be read, nothing is known.
+      if not facts.row and was_read then facts.unlisted_for = LIST_PATIENCE end
       return
     end
     if facts.row then return end

@@ -2,6 +2,7 @@
 --- survives its process. Reads and what has to be known at once (who owns a run) are done here;
 --- events are committed by a thread of luafabric.sqlite, all that wait at once.
 
+local claims = require "luafabric.store.claims"
 local codec = require "luafabric.store.event_codec"
 local core = require "luafabric.core"
 local direct = require "luafabric.store.sqlite_direct"
@@ -363,6 +364,7 @@ end
 Store.create_run = owning.create_run
 Store.open_run = owning.open_run
 Store.request = requests.add
+Store.claim, Store.settle_claim = claims.open, claims.close
 Store.findings, Store.put_findings = findings.all, findings.put
 Store.fingerprint_key = store_key.of
 

@@ -28,7 +28,8 @@ local EXPIRE_INTENT = [[update intents set state = 'closed'
   where notebook = ?1 and state = 'open' and blocks_until <= ?2]]
 local OPEN_INTENT = [[insert into intents (run_id, path, attempt, notebook, at, blocks_until, state)
   values (?1, ?2, ?3, ?4, ?5, ?6, 'open')]]
-local RIVAL_INTENT = [[select intents.* from intents join runs using (run_id)
+-- A claim (store/claims.lua) is no run's, and another's.
+local RIVAL_INTENT = [[select intents.* from intents left join runs using (run_id)
   where notebook = ?1 and intents.state = 'open' and blocks_until > ?2
     and (?3 is null or owner is not ?3)]]
 -- A repeated one: the same attempt, whose answer said that nothing was started.
@@ -36,6 +37,10 @@ local FORGET_INTENT = "delete from intents where run_id = ?1 and path = ?2 and a
 
 local INSERT_SUCCESS = [[insert or replace into successes (notebook, fingerprint, run_id, path,
   attempt, job_id, exit_value, exit_read, ended_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)]]
+
+--- For store/claims.
+M.statements = { expire_intent = EXPIRE_INTENT, forget_intent = FORGET_INTENT,
+  open_intent = OPEN_INTENT, close_intent = CLOSE_INTENT, insert_job = INSERT_JOB }
 
 ---@class luafabric.StoredRun
 ---@field run_id string

@@ -13,7 +13,8 @@ M.APPLICATION = 0x4c466162 -- "LFab"
 -- owner writes finds no row with its fence. `key`: one unfinished run of a key, see create_run.
 -- events: the truth; the other tables only make questions quick that span runs.
 -- intents: at most one open submission of a notebook, over all processes (DESIGN §3).
--- jobs: a job instance belongs to one attempt.
+-- jobs: a job instance belongs to one attempt. Both hold that of a run which is not in `runs`, too,
+-- see store/claims.lua.
 -- successes: the last one of each notebook and request, for `once`; an exit value with a secret in
 -- it is not there.
 -- requests: what other processes ask of a run's owner, see store/requests.lua.
@@ -55,7 +56,7 @@ create table events (
 ) without rowid;
 
 create table intents (
-  run_id text not null references runs,
+  run_id text not null,
   path text not null,
   attempt integer not null,
   notebook text not null,
@@ -68,7 +69,7 @@ create unique index one_open_intent_of_a_notebook on intents (notebook) where st
 
 create table jobs (
   job_id text primary key not null,
-  run_id text not null references runs,
+  run_id text not null,
   path text not null,
   attempt integer not null
 ) without rowid;
