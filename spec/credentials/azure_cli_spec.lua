@@ -106,8 +106,8 @@ echo '{"accessToken":"t'$(wc -l < $folder/count)'",]] .. field .. [[}']], [[
 
   it("that is not installed is said to be so", function()
     local output = with_az(nil, "show(credentials.azure_cli())")
-    assert.equal("unauthorized: no token from the Azure CLI: cannot start az: not found in PATH "
-      .. "(/nowhere); install it, and sign in with az login\n", output)
+    assert.equal("unauthorized: no token from the Azure CLI: az is not in PATH: install it, and "
+      .. "sign in with az login\n", output)
   end)
 
   it("that hangs is ended, and its children with it", function()

@@ -93,7 +93,9 @@ local function fetch(args, timeout, io)
   local child, message = core.spawn { args = args, cwd = "/", stdin = "null", stdout = "pipe",
     stderr = "pipe", env = { AZURE_CORE_NO_COLOR = "true" } }
   if not child then
-    return nil, unauthorized(message .. "; install it, and sign in with az login", "no_credential")
+    -- The whole PATH helps nobody, least of all in a row of reasons.
+    if message:find("not found in PATH", 1, true) then message = "az is not in PATH" end
+    return nil, unauthorized(message .. ": install it, and sign in with az login", "no_credential")
   end
   local out, err, ending = outputs(child, io, timeout)
   child:close()
