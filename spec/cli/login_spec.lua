@@ -99,8 +99,9 @@ describe("luafabric login #process", function()
       serve { interval = 0.05 }
       local app = { AZURE_TENANT_ID = "t", AZURE_CLIENT_SECRET = "s3cret-word" }
       for value, note in pairs { dev = false,
-        prod = "note: it is not used while AZURE_TOKEN_CREDENTIALS is prod", [""] = "note: the environment goes before it while it is set: "
-          .. "AZURE_CLIENT_SECRET for app app" } do
+        prod = "note: it is not used while AZURE_TOKEN_CREDENTIALS is prod",
+        [""] = "note: the environment goes before it while it is set: AZURE_CLIENT_SECRET for app "
+          .. "app" } do
         app.AZURE_TOKEN_CREDENTIALS, app.AZURE_CLIENT_ID = value, "app"
         local ended = run({ "login" }, app)
         assert.equal(0, ended.code, ended.err)
