@@ -190,6 +190,7 @@ build = {
     ["luafabric.credentials.managed_identity_source"] = "lua/luafabric/credentials/managed_identity_source.lua",
     ["luafabric.credentials.options"] = "lua/luafabric/credentials/options.lua",
     ["luafabric.credentials.pipelines"] = "lua/luafabric/credentials/pipelines.lua",
+    ["luafabric.credentials.secret_variables"] = "lua/luafabric/credentials/secret_variables.lua",
     ["luafabric.credentials.sign_in_file"] = "lua/luafabric/credentials/sign_in_file.lua",
     ["luafabric.credentials.signed_in"] = "lua/luafabric/credentials/signed_in.lua",
     ["luafabric.credentials.workload_identity"] = "lua/luafabric/credentials/workload_identity.lua",

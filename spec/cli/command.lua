@@ -85,19 +85,19 @@ function Command:kill_until_end(name)
   return self:finish()
 end
 
--- What of the environment no command may ever say.
-local secret_variables = { "LUAFABRIC_TOKEN", "AZURE_CLIENT_SECRET", "IDENTITY_HEADER",
-  "MSI_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-  "SYSTEM_ACCESSTOKEN" }
+-- What of the environment no command may ever say is in these.
+local secret_variables = require "luafabric.credentials.secret_variables"
 local SHORTEST_SECRET = 8 -- bytes; a shorter one is a word
 
 --- Raises where it has said one of its secrets, or a token of the emulator's Entra.
 function Command:keeps_its_secrets()
   local said = self.out .. self.err
-  for _, name in ipairs(secret_variables) do
-    local secret = self.env[name]
-    local is_said = secret and #secret >= SHORTEST_SECRET and said:find(secret, 1, true)
-    assert(not is_said, "the command says its " .. name .. ": " .. said)
+  for _, names in pairs(secret_variables) do
+    for _, name in ipairs(names) do
+      local secret = self.env[name]
+      local is_said = secret and #secret >= SHORTEST_SECRET and said:find(secret, 1, true)
+      assert(not is_said, "the command says its " .. name .. ": " .. said)
+    end
   end
   for _, name in ipairs { "emulator", "refresh" } do
     assert(not said:find(name .. "%.%x%x%x%x%x%x%x%x%-"), "the command says a token: " .. said)

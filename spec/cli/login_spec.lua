@@ -94,6 +94,21 @@ describe("luafabric login #process", function()
       ended.err)
   end)
 
+  it("says so when AZURE_TOKEN_CREDENTIALS leaves it out, and not what that one leaves out",
+    function()
+      serve { interval = 0.05 }
+      local app = { AZURE_TENANT_ID = "t", AZURE_CLIENT_SECRET = "s3cret-word" }
+      for value, note in pairs { dev = false,
+        prod = "note: it is not used while AZURE_TOKEN_CREDENTIALS is prod",
+        [""] = "note: the environment goes before it while it is set: AZURE_CLIENT_SECRET for app "
+          .. "app" } do
+        app.AZURE_TOKEN_CREDENTIALS, app.AZURE_CLIENT_ID = value, "app"
+        local ended = run({ "login" }, app)
+        assert.equal(0, ended.code, ended.err)
+        assert.equal(note, ended.err:match "note: [^\n]*" or false)
+      end
+    end)
+
   it("that is refused or comes too late ends with 5, and nobody is signed in", function()
     for words, device in pairs {
       ["refused in the browser"] = { approve_after = 60, decline_after = 0.1, interval = 0.05 },

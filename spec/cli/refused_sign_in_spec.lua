@@ -86,7 +86,7 @@ describe("a sign-in that is refused #process", function()
 
   it("for an Azure CLI that is not there, or that nobody signed in to", function()
     refused({ AZURE_TOKEN_CREDENTIALS = "AzureCliCredential", PATH = "/nowhere" }, 5,
-      "unauthorized", "cannot start az: not found in PATH")
+      "unauthorized", "az is not in PATH: install it")
     shell.run(("cd %s && printf '#!/bin/sh\\necho \"ERROR: Please run az login\" >&2; exit 1\\n' "
       .. "> az && chmod +x az"):format(folder))
     refused({ AZURE_TOKEN_CREDENTIALS = "AzureCliCredential" }, 5, "unauthorized",

@@ -24,7 +24,7 @@ describe("the Azure CLI #process", function()
   end
 
   --- Runs a Lua script, in a process whose az is that; gives what it prints.
-  local function with_az(az, script)
+  local function with_az(az, script, variables)
     if az then
       write("az", "#!/bin/sh\nfolder=" .. folder .. "\n" .. az)
       shell.run("chmod +x " .. folder .. "/az")
@@ -36,8 +36,8 @@ describe("the Azure CLI #process", function()
       .. "  print(token or err.kind .. ': ' .. err.message)\n  return err\nend\n" .. script)
     local path = az and folder .. ":" .. os.getenv "PATH" or "/nowhere"
     local interpreter = select(2, shell.run("command -v " .. os.getenv "LUAFABRIC_LUA"))
-    local _, output = shell.run(("PATH=%s TZ=Europe/Berlin %s %s/script.lua"):format(path,
-      interpreter:gsub("%s+$", ""), folder))
+    local _, output = shell.run(("PATH=%s TZ=Europe/Berlin %s %s %s/script.lua"):format(path,
+      variables or "", interpreter:gsub("%s+$", ""), folder))
     return output
   end
 
@@ -54,6 +54,13 @@ echo '{ "accessToken": "t0k", "expires_on": 4102444800, "expiresOn": "2000-01-01
         scope = "https://x.example/.default" })]])
     assert.equal("account|get-access-token|--output|json|--resource|https://x.example|--tenant|"
       .. "contoso.example|--subscription|My one|", read "args")
+  end)
+
+  it("is told no secret but the machine's own", function()
+    local output = with_az([[printf '{"accessToken":"%s.%s.%s"}' "$AZURE_CLIENT_SECRET" \
+      "$LUAFABRIC_TOKEN" "$IDENTITY_HEADER"]], [[show(credentials.azure_cli())]],
+      "AZURE_CLIENT_SECRET=a LUAFABRIC_TOKEN=b IDENTITY_HEADER=c")
+    assert.equal("..c\n", output)
   end)
 
   it("is asked once for many tasks, and not again before the token's end", function()
@@ -108,8 +115,8 @@ echo '{"accessToken":"t'$(wc -l < $folder/count)'",]] .. field .. [[}']], [[
 
   it("that is not installed is said to be so", function()
     local output = with_az(nil, "show(credentials.azure_cli())")
-    assert.equal("unauthorized: no token from the Azure CLI: cannot start az: not found in PATH "
-      .. "(/nowhere); install it, and sign in with az login\n", output)
+    assert.equal("unauthorized: no token from the Azure CLI: az is not in PATH: install it, and "
+      .. "sign in with az login\n", output)
   end)
 
   it("that hangs is ended, and its children with it", function()

@@ -1,6 +1,7 @@
 local assertions = require "luafabric.emulator.assertions"
 local certificates = require "spec.support.certificates"
 local credentials = require "luafabric.credentials"
+local redaction = require "luafabric.redaction"
 local sign_in = require "spec.credentials.sign_in"
 local tasks = require "luafabric.tasks"
 local world = require "spec.credentials.support"
@@ -12,7 +13,7 @@ describe("a client certificate #process", function()
 
   setup(function()
     made, other = certificates.new(), certificates.new()
-    locked = certificates.new { password = "hunter2" }
+    locked = certificates.new { password = "hunter2-hunter2" }
   end)
 
   teardown(function()
@@ -40,6 +41,20 @@ describe("a client certificate #process", function()
     end)
     return sign_in.form(host.requests[1].body), host
   end
+
+  it("keeps its password out of words for as long as it lives", function()
+    local credential = new_credential { certificate_path = locked.path,
+      password = "hunter2-hunter2" }
+    today({ world.token_answer "t1" }, function(host)
+      for _ = 1, 10 do
+        assert(credential:token())
+        host.advance(3600)
+      end
+    end)
+    collectgarbage()
+    assert.equal("the password ***", redaction.text "the password hunter2-hunter2")
+    assert.equal("certificate of app " .. APP, credential.name)
+  end)
 
   it("signs an assertion that the openssl command verifies", function()
     for _, algorithm in ipairs { "PS256", "RS256" } do
@@ -102,7 +117,7 @@ describe("a client certificate #process", function()
     local server = sign_in.serve { token = "other", tenants = { "contoso.example" },
       clients = { [APP] = { certificates = { made.certificate_pem, locked.certificate_pem } } } }
     for _, changes in ipairs { {}, { algorithm = "RS256" },
-      { certificate_path = locked.path, password = "hunter2" },
+      { certificate_path = locked.path, password = "hunter2-hunter2" },
       { certificate_path = false, certificate = made.pem } } do
       changes.authority = server.url
       sign_in.run(function()

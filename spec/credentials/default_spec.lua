@@ -104,9 +104,40 @@ describe("the default credential", function()
       assert.equal("unauthorized", err.kind)
       assert.equal("no credential was found: set LUAFABRIC_TOKEN to a token for Fabric, or "
         .. "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or "
-        .. "AZURE_CLIENT_CERTIFICATE_PATH) of an app registration (no token from the metadata "
-        .. "service: no answer within 10 s)", err.message)
+        .. "AZURE_CLIENT_CERTIFICATE_PATH) of an app registration; AZURE_TOKEN_CREDENTIALS=prod "
+        .. "leaves out the others (no token from the metadata service: no answer within 10 s)",
+        err.message)
     end)
+  end)
+
+  it("advises nothing that AZURE_TOKEN_CREDENTIALS leaves out", function()
+    local token = "no credential was found: set LUAFABRIC_TOKEN to a token for Fabric, or "
+    for value, words in pairs {
+      EnvironmentCredential = "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or "
+        .. "AZURE_CLIENT_CERTIFICATE_PATH) of an app registration",
+      WorkloadIdentityCredential = "AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+        .. "AZURE_FEDERATED_TOKEN_FILE",
+      DeviceCodeCredential = "sign in with luafabric login",
+      ManagedIdentityCredential = "run where there is a managed identity",
+    } do
+      world.run({ { status = 400, headers = {}, body = '{"error":"invalid_request"}' } }, function()
+        local credential, err = credentials.default(getenv_of { AZURE_TOKEN_CREDENTIALS = value,
+          LUAFABRIC_SIGN_IN = "/dev/null/x" })
+        if credential then err = select(2, credential:token()) end
+        words = ("%s%s; AZURE_TOKEN_CREDENTIALS=%s leaves out the others"):format(token, words,
+          value)
+        assert.equal(words, err.message:sub(1, #words))
+      end)
+    end
+  end)
+
+  it("says why no sign-in is looked for", function()
+    local tried = {}
+    local credential, err = require("luafabric.credentials.default").read(getenv_of {
+      AZURE_TOKEN_CREDENTIALS = "DeviceCodeCredential", LUAFABRIC_SIGN_IN = "off" }, tried)
+    assert.is_nil(credential)
+    assert.matches("%(LUAFABRIC_SIGN_IN is off%)$", err.message)
+    assert.same({ name = "luafabric login", reason = "LUAFABRIC_SIGN_IN is off" }, tried[#tried])
   end)
 
   it("takes authority and scope by variables of their own, clouds by name", function()

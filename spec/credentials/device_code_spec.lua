@@ -75,6 +75,43 @@ describe("a device code", function()
     assert.same({ 2, 4, 11, 18 }, times)
   end)
 
+  describe("whose network goes away", function()
+    --- How a sign-in ends whose polls fail from one time to another, and when it was asked about.
+    local function ends(from, to)
+      local token, err, host, times = nil, nil, nil, {}
+      world.run(function(request)
+        if request.url:find("devicecode$") then
+          return { status = 200, body = '{"device_code":"d","user_code":"U","interval":5,'
+            .. '"verification_uri":"https://x.example","expires_in":900}' }
+        end
+        times[#times + 1] = host.now()
+        if host.now() >= from and host.now() < to then
+          return { failure = { code = "connect", message = "no route" } }
+        end
+        if host.now() >= to then return world.token_answer "t1" end
+        return { status = 400, body = '{"error":"authorization_pending"}' }
+      end, function(virtual)
+        host = virtual
+        token, err = new_credential():token()
+      end)
+      return token or err, times
+    end
+
+    it("goes on when it is back", function()
+      local token, times = ends(20, 700)
+      assert.equal("t1", token)
+      assert.is_true(#times < 100, #times)
+      assert.is_true(times[#times] < 700 + 120)
+    end)
+
+    it("says so at the code's end when it is not", function()
+      local err, times = ends(20, math.huge)
+      assert.equal("network", err.kind)
+      assert.matches("no token from https://login.microsoftonline.com: no route$", err.message)
+      assert.is_true(times[#times] >= 800)
+    end)
+  end)
+
   it("renews its tokens without a person, until that is over", function()
     local host = with_entra({ token_lifetime = 3600 }, function(host, _, fabric)
       local credential, shown = new_credential()

@@ -78,14 +78,10 @@ local function sign_in(terminal, path, asked, settings)
   return kept, err
 end
 
---- What of the environment goes before a sign-in.
+--- What keeps the commands from using the sign-in.
 local function told_of_others(terminal)
-  local environment = require "luafabric.credentials.environment"
-  local credential, err = environment.read()
-  local name = credential and credential.name or err.code ~= "no_credential" and "what is set in it"
-  if name then
-    terminal:say(("note: the environment goes before it while it is set: %s"):format(name))
-  end
+  local reason = require("luafabric.credentials.default").before_sign_in()
+  if reason then terminal:say("note: " .. reason) end
 end
 
 --- luafabric login

@@ -6,6 +6,7 @@ local core = require "luafabric.core"
 local errors = require "luafabric.errors"
 local exchange = require "luafabric.credentials.exchange"
 local options_of = require "luafabric.credentials.options"
+local secret_variables = require "luafabric.credentials.secret_variables"
 
 local M = {}
 
@@ -93,12 +94,21 @@ local function read(out, err, ending, now)
   return exchange.answer(answer.accessToken, life_of(answer, now), now)
 end
 
+--- What az finds in its environment otherwise than we do.
+local function environment()
+  local env = { AZURE_CORE_NO_COLOR = "true" }
+  for _, name in ipairs(secret_variables.ours) do env[name] = false end
+  return env
+end
+
 local function fetch(args, timeout, io)
   local now = io.now()
   local child, message = core.spawn { args = args, cwd = "/", stdin = "null", stdout = "pipe",
-    stderr = "pipe", env = { AZURE_CORE_NO_COLOR = "true" } }
+    stderr = "pipe", env = environment() }
   if not child then
-    return nil, unauthorized(message .. "; install it, and sign in with az login", "no_credential")
+    -- The whole PATH helps nobody, least of all in a row of reasons.
+    if message:find("not found in PATH", 1, true) then message = "az is not in PATH" end
+    return nil, unauthorized(message .. ": install it, and sign in with az login", "no_credential")
   end
   local out, err, ending = outputs(child, io, timeout)
   child:close()

@@ -14,8 +14,10 @@ local EARLY = 300
 -- After a renewal failed, the old token serves this long before the next try.
 local RETRY_AFTER_FAILURE = 30
 -- The fetch of another loop (another request of an nginx worker) is waited for in small steps, and
--- not for ever: nobody may be running that loop any more.
+-- not for ever: nobody may be running that loop any more. So long after it should have gone on, it
+-- is given up.
 local FOREIGN_PAUSE, FOREIGN_PATIENCE = 0.05, 15 -- seconds
+local LONGEST_REQUEST = 30 -- seconds, where a request says nothing
 
 local Credential = { __name = "luafabric.credential" }
 
@@ -93,15 +95,33 @@ function M.new(name, fetch)
   local next_try = -math.huge
   local barred -- { until_time, err }: the server asked to be left alone so long
   local flight = setmetatable({}, { __mode = "v" }) -- { task } that fetches
+  local silent_until = -math.huge -- a fetch that is run by anybody goes on before then
 
   local function usable(now)
     return held ~= nil and now < held.expires_at
   end
 
+  local function wait_for(seconds, io)
+    silent_until = io.now() + seconds + FOREIGN_PATIENCE
+  end
+
+  --- The same, and each wait says how long it may last: a person may take minutes for a code.
+  local function heard(io)
+    return { now = io.now, random = io.random, elapsed = io.elapsed,
+      sleep = function(seconds)
+        wait_for(seconds, io)
+        return io.sleep(seconds)
+      end,
+      request = function(request)
+        wait_for(request.timeout or LONGEST_REQUEST, io)
+        return io.request(request)
+      end }
+  end
+
   local function renew(io)
     local now = io.now()
     if barred and now < barred.until_time then return nil, barred.err end
-    local answer, err = fetch(io, not usable(now))
+    local answer, err = fetch(heard(io), not usable(now))
     barred = nil
     if not answer then
       local asked = type(err) == "table" and err.retry_after
@@ -123,8 +143,7 @@ function M.new(name, fetch)
   --- Waits for the fetch of another loop, and for the next one where that is cancelled with its
   --- loop. Gives nothing where somebody of this loop has to fetch.
   local function await(task, loop, io)
-    local limit = io.now() + FOREIGN_PATIENCE
-    while task and task.loop ~= loop and io.now() < limit do
+    while task and task.loop ~= loop and io.now() < silent_until do
       io.sleep(FOREIGN_PAUSE)
       local ended, renewed, err = task:result()
       if ended then return renewed or false, err end
@@ -145,6 +164,7 @@ function M.new(name, fetch)
       if task and task.loop ~= loop then task = nil end
     end
     if not task then
+      wait_for(0, io)
       task = loop:spawn(renew, io)
       flight.task = task
     end

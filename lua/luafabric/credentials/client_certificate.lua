@@ -122,8 +122,9 @@ function M.new(options, name)
   if problem then return nil, problem end
   local kept = {}
   for field, value in pairs(options) do kept[field] = value end
-  redaction.add(settings, kept.password)
-  redaction.add(settings, kept.certificate)
+  -- Not with the assertions, which come and go, and would push these out.
+  redaction.add(kept, kept.password)
+  redaction.add(kept, kept.certificate)
   local where = kept.certificate_path and "certificate_path: " .. kept.certificate_path
     or "certificate"
   local first, message = open(kept)

@@ -39,7 +39,7 @@ local missing = {
 local function selection_of(getenv)
   local text = (getenv(VARIABLE) or ""):match("^%s*(.-)%s*$")
   local selection = selections[text:lower()]
-  if selection then return selection end
+  if selection then return selection, text end
   return nil, errors.new { kind = "configuration", message = VARIABLE .. ": expected prod, dev, "
     .. "EnvironmentCredential, WorkloadIdentityCredential, DeviceCodeCredential, "
     .. "ManagedIdentityCredential or AzureCliCredential; luafabric knows no others" }
@@ -73,7 +73,12 @@ local function to_ask(getenv, selection, reasons, tried)
   local found, scope = {}, variable(getenv, "LUAFABRIC_SCOPE")
   local alone = selection.machine and not selection.cli and #selection.kinds == 0
   -- Whoever signed in for luafabric meant it, and looking into a file takes no time.
-  if selection.person then found[1] = signed_in.new({}, getenv) end
+  if selection.person then
+    local credential, problem = signed_in.new({}, getenv)
+    found[1] = credential
+    reasons[#reasons + 1] = problem
+    if problem then tried[#tried + 1] = { name = "luafabric login", reason = problem } end
+  end
   if selection.machine then
     local credential, problem = managed_identity.new(
       { client_id = variable(getenv, "AZURE_CLIENT_ID"), scope = scope },
@@ -92,6 +97,43 @@ local function to_ask(getenv, selection, reasons, tried)
   return found
 end
 
+--- What to do where nobody is there: nothing that the selection leaves out.
+local function advice_of(selection, name)
+  local ways = { environment.token_advice }
+  for _, kind in ipairs(selection.kinds) do
+    if kind == "environment" then ways[#ways + 1] = environment.app_advice end
+  end
+  if selection.kinds[1] == "workload" then
+    ways[#ways + 1] = "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE"
+  end
+  if selection.cli or selection.person then
+    ways[#ways + 1] = "sign in with " .. (not selection.person and "az login"
+      or selection.cli and "az login or luafabric login" or "luafabric login")
+  end
+  if selection.machine and #selection.kinds == 0 then
+    ways[#ways + 1] = "run where there is a managed identity"
+  end
+  return table.concat(ways, ", or ") .. (selection.is_all and ""
+    or ("; %s=%s leaves out the others"):format(VARIABLE, name))
+end
+
+--- Why the commands do not use what `luafabric login` left, or would not; nil where they do.
+---@param getenv? fun(name: string): string|nil  default os.getenv
+---@return string|nil reason
+function M.before_sign_in(getenv)
+  getenv = getenv or os.getenv
+  local selection, name = selection_of(getenv)
+  if not selection then return name.message end
+  if not selection.person then
+    return ("it is not used while %s is %s"):format(VARIABLE, name)
+  end
+  local credential, err = described(getenv, selection, {}, {})
+  if credential or err then
+    return "the environment goes before it while it is set: "
+      .. (credential and credential.name or err.message)
+  end
+end
+
 --- The credential that is there.
 ---@param getenv? fun(name: string): string|nil  default os.getenv
 ---@param tried? { name: string, reason: string }[]  gets what was looked for and is not there, at
@@ -100,14 +142,13 @@ end
 ---@return luafabric.Error|nil err
 function M.read(getenv, tried)
   getenv, tried = getenv or os.getenv, tried or {}
-  local selection, err = selection_of(getenv)
-  if not selection then return nil, err end
+  local selection, name = selection_of(getenv)
+  if not selection then return nil, name end
   local reasons = {}
   local credential, problem = described(getenv, selection, reasons, tried)
   if credential or problem then return credential, problem end
   local found = to_ask(getenv, selection, reasons, tried)
-  local advice = environment.advice .. (selection.cli
-    and ", or sign in with az login or luafabric login" or "")
+  local advice = advice_of(selection, name)
   if #found > 0 then return chain.new(found, advice, reasons, tried) end
   return nil, errors.new { kind = "unauthorized", code = "no_credential",
     message = ("no credential was found: %s%s"):format(advice,

@@ -13,6 +13,7 @@ local M = {}
 
 local GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 local DEFAULT_INTERVAL, SLOWER = 5, 5 -- seconds
+local LONGEST_PAUSE = 60 -- seconds, while nobody is there
 local DEFAULT_LIFE = 900 -- seconds of a code
 
 ---@class luafabric.DeviceCode
@@ -65,24 +66,32 @@ local function show(on_code, shown)
     message = "the function that shows the device code failed: " .. tostring(problem) }
 end
 
---- Asks until the person has entered the code, or has not.
+local passing = { network = true, timeout = true, throttled = true }
+
+--- Asks until the person has entered the code, or has not. Meanwhile the network may come and go:
+--- the pauses grow until there is an answer again (RFC 8628 §3.5).
 local function poll(settings, code, io)
-  local interval = code.interval
+  local interval, pause, away = code.interval, code.interval, nil
   local function fields()
     return { { "grant_type", GRANT }, { "client_id", settings.client_id },
       { "device_code", code.secret } }
   end
   while io.now() < code.shown.expires_at do
-    io.sleep(interval)
+    io.sleep(pause)
     local answer, err = entra.ask(settings, fields, { code.secret }, io, true)
     if answer then return answer end
-    if err.reason == "slow_down" then
-      interval = interval + SLOWER
-    elseif err.reason ~= "authorization_pending" then
+    away = passing[err.kind] and err or nil
+    if away then
+      pause = math.max(math.min(2 * pause, LONGEST_PAUSE), away.retry_after or 0)
+      if io.now() + pause >= code.shown.expires_at then break end
+    elseif err.reason == "slow_down" or err.reason == "authorization_pending" then
+      if err.reason == "slow_down" then interval = interval + SLOWER end
+      pause = interval
+    else
       return nil, err
     end
   end
-  return nil, errors.new { kind = "unauthorized",
+  return nil, away or errors.new { kind = "unauthorized",
     message = "nobody entered the device code before it expired: start the sign-in again" }
 end
 

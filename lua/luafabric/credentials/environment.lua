@@ -25,8 +25,10 @@ local option_variables = { tenant_id = TENANT, client_id = CLIENT, client_secret
   certificate_path = CERTIFICATE, password = "AZURE_CLIENT_CERTIFICATE_PASSWORD",
   token_file = TOKEN_FILE, authority = "AZURE_AUTHORITY_HOST", scope = "LUAFABRIC_SCOPE" }
 
-M.advice = "set LUAFABRIC_TOKEN to a token for Fabric, or AZURE_TENANT_ID, AZURE_CLIENT_ID and "
-  .. "AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH) of an app registration"
+--- What to do, by what is to be described.
+M.token_advice = "set LUAFABRIC_TOKEN to a token for Fabric"
+M.app_advice = "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or "
+  .. "AZURE_CLIENT_CERTIFICATE_PATH) of an app registration"
 
 local function list(names)
   if #names < 2 then return names[1] end
@@ -148,7 +150,8 @@ local function first_of(value, readers)
     told = told or err
   end
   return nil, told or errors.new { kind = "unauthorized", code = "no_credential",
-    message = "no credential in the environment: " .. M.advice }
+    message = ("no credential in the environment: %s, or %s"):format(M.token_advice,
+      M.app_advice) }
 end
 
 -- A secret of an app goes before the token of a job, as in Microsoft's own chain; what is begun and

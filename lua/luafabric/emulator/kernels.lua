@@ -3,20 +3,20 @@
 
 local json = require "luafabric.json"
 local python_runner = require "luafabric.emulator.python_runner"
+local secret_variables = require "luafabric.credentials.secret_variables"
 
 local M = {}
 
 local MAX_OUTPUT = 64 * 1024 * 1024 -- of a result: an exit value of 8 MB, escaped
 local GRACE = 3000 -- ms from the end of a run's input, which ends it, to SIGKILL
 
--- What a notebook has no business to see.
-local HIDDEN = { "LUAFABRIC_TOKEN", "LUAFABRIC_EMULATOR", "LUAFABRIC_EMULATOR_TOKEN",
-  "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD" }
-
 local function environment(uv, scratch, hidden)
   local values = uv.os_environ()
-  for _, name in ipairs(HIDDEN) do values[name] = nil end
-  for _, name in ipairs(hidden or {}) do values[name] = nil end
+  -- What a notebook has no business to see.
+  for _, names in ipairs { secret_variables.ours, secret_variables.machine,
+    { "LUAFABRIC_EMULATOR" }, hidden or {} } do
+    for _, name in ipairs(names) do values[name] = nil end
+  end
   -- The user's Jupyter and IPython settings do not decide how a notebook runs here.
   for _, name in ipairs { "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
     "IPYTHONDIR" } do
