@@ -104,16 +104,16 @@ end
 
 -- ---- what is made of it ----
 
-local function declare(definition, given)
+local function declare(definition, given, on_many)
   -- A repair is told what the first run was: what is kept was made with it.
   local told = given.origin or given
   -- A whole second, as os.date wants it.
   local flow, state = flow_module.new { name = definition.name, run_id = told.run_id or "plan",
     started_at = math.floor(told.started_at or 0), began_at = math.floor(given.started_at or 0),
-    inputs = given.inputs or {} }
+    inputs = given.inputs or {}, on_many = on_many }
   local ok, problem = condition.recording(state.conditions, pcall, tasks.forbid_waiting,
     ('the function of workflow "%s"'):format(definition.name), mistake.placed(definition.fn), flow)
-  state.closed = true
+  state.closed, state.on_many = true, nil
   if ok then return state end
   if errors.is(problem) then return state, problem end
   return state, mistake.new(mistake.caught(problem, ('in workflow "%s": '):format(
@@ -127,8 +127,8 @@ local function finish(definition, state)
   error(plan, 0)
 end
 
-local function make_plan(definition, given)
-  local state, problem = declare(definition, given)
+local function make_plan(definition, given, on_many)
+  local state, problem = declare(definition, given, on_many)
   -- Where inputs are missing, what was raised later came from a sample in their place.
   local message = (#state.missing > 0 or not problem)
     and inputs.check(state, problem ~= nil)
@@ -149,12 +149,15 @@ local function make_plan(definition, given)
 end
 
 -- While a plan is made nearly all that is made stays, and walking it again and again is a third of
--- the time of a large one: the collector waits longer until it is done.
+-- the time of a large one: the collector waits longer until it is done. Not for a small one: a
+-- process that makes many of them would be left with ten times the memory that it needs.
 local PATIENT = 1000 -- percent; Lua's own is 200
 
-local function with_a_patient_collector(fn, ...)
-  local is_known, before = pcall(collectgarbage, "setpause", PATIENT)
-  local ok, plan, err = pcall(fn, ...)
+local function with_a_patient_collector(fn, definition, given)
+  local is_known, before
+  local ok, plan, err = pcall(fn, definition, given, function()
+    is_known, before = pcall(collectgarbage, "setpause", PATIENT)
+  end)
   if is_known then collectgarbage("setpause", before) end
   if not ok then error(plan, 0) end
   return plan, err

@@ -20,6 +20,8 @@ local M = {}
 
 local STATE = {} -- the key under which a flow keeps its state
 
+local MANY = 500 -- steps
+
 ---@class luafabric.Flow
 ---@field name string
 ---@field run_id string
@@ -89,6 +91,7 @@ local function declare(state, name, kind, place, method)
     fields = { notebook = nil, workspace = nil }, after = nil }, state.shared)
   if kind ~= "notebook" then step.kind = kind end
   steps[index] = step
+  if index == MANY and state.on_many then state.on_many() end
   state.by_name[name] = step
   return step
 end
@@ -295,14 +298,16 @@ end
 
 --- A flow for one call of the workflow's function.
 ---@param given { name: string, run_id: string, started_at: number, began_at: number|nil,
----  inputs: table }  began_at: what deadlines count from, where that is another time
+---  inputs: table, on_many: nil|fun() }  began_at: what deadlines count from, where that is another
+---  time; on_many: called when many steps are declared
 ---@return luafabric.Flow flow
 ---@return table state
 function M.new(given)
   local state = { name = given.name, run_id = given.run_id, started_at = given.started_at,
     began_at = given.began_at or given.started_at,
     inputs_given = given.inputs, inputs = {}, inputs_by_name = {}, missing = {}, steps = {},
-    by_name = {}, warnings = {}, warned = {}, conditions = {}, short_secrets = {} }
+    on_many = given.on_many, by_name = {}, warnings = {}, warned = {}, conditions = {},
+    short_secrets = {} }
   state.common = { kind = "notebook", is_finally = false, after = dependencies.none, owner = state }
   state.shared = { __index = state.common }
   state.defaults = { is_defaults = true, fields = {}, owner = state }
