@@ -22,6 +22,21 @@ local function error_of(answers, changes)
 end
 
 describe("a client secret", function()
+  it("tells an Entra that is unwell or busy from one that says no", function()
+    for status, wanted in pairs { [429] = { "throttled", "Entra has too many requests (HTTP 429)" },
+      [408] = { "network", "Entra is unwell (HTTP 408)" },
+      [503] = { "network", "Entra is unwell (HTTP 503)" } } do
+      for _, body in ipairs { "<html>", "", "{}" } do
+        local err = error_of { { status = status, body = body } }
+        assert.same({ wanted[1], status, "no token from https://login.microsoftonline.com: "
+          .. wanted[2] .. ": try again later" }, { err.kind, err.status, err.message })
+      end
+    end
+    local err = error_of { world.refusal(90033, "temporarily_unavailable", "Later.", 503) }
+    assert.same({ "network", "AADSTS90033" }, { err.kind, err.code })
+    assert.equal("unauthorized", error_of({ { status = 403, body = "<html>" } }).kind)
+  end)
+
   it("asks the tenant's token endpoint, in the client credentials form", function()
     local host = world.run({ world.token_answer("t1") }, function()
       assert.equal("t1", new_credential():token())
@@ -184,7 +199,7 @@ describe("a client secret", function()
       assert.equal(3, #host.requests)
       local err, unlucky = error_of { trouble }
       assert.equal(4, #unlucky.requests)
-      assert.equal(trouble.failure and "network" or "unauthorized", err.kind)
+      assert.equal(trouble.status == 429 and "throttled" or "network", err.kind)
     end
     local err, host = error_of { { failure = { code = "tls", message = "bad certificate" } } }
     assert.equal("network", err.kind)

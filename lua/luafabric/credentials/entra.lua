@@ -17,6 +17,20 @@ local function entra_number(answer)
   return type(description) == "string" and tonumber(description:match("AADSTS(%d+)")) or nil
 end
 
+--- Whether it is Entra's word on who asks, or Entra has none at the moment.
+local function kind_of(status)
+  if status == 429 then return "throttled" end
+  return (status == 408 or status >= 500) and "network" or "unauthorized"
+end
+
+--- What to do where Entra says nothing of the request itself.
+local function unwell(err, head)
+  local is_busy = err.kind == "throttled"
+  err.message = ("%s%s (HTTP %d): try again later"):format(head, is_busy
+    and "Entra has too many requests" or "Entra is unwell", err.status)
+  return errors.new(err)
+end
+
 --- An error of Entra in our words, or in its own where we have none.
 ---@param origin string
 ---@param completion table
@@ -24,7 +38,9 @@ end
 function M.refusal(origin, completion)
   local answer = exchange.decode(completion)
   local head = "no token from " .. origin .. ": "
-  local err = { kind = "unauthorized", status = completion.status }
+  local err = { kind = kind_of(completion.status), status = completion.status }
+  local has_reason = answer and (answer.error_description or answer.error)
+  if not has_reason and err.kind ~= "unauthorized" then return unwell(err, head) end
   if not answer or completion.status == 200 then
     err.message = head .. "it answered with something that is not Entra's JSON: check "
       .. "AZURE_AUTHORITY_HOST and the proxy"
