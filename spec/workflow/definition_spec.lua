@@ -59,6 +59,20 @@ describe("A workflow", function()
     assert.is_nil(made.steps[1].max_concurrency)
   end)
 
+  it("leaves the collector as it was, and changes it for many steps only", function()
+    local before, seen = collectgarbage("setpause", 160), {}
+    collectgarbage("setpause", 160)
+    for index, count in ipairs { 20, 600 } do
+      assert(fabric.workflow("many", function(flow)
+        for number = 1, count do flow:notebook("n" .. number, { workspace = "Sales" }) end
+        seen[index] = collectgarbage("setpause", 160)
+        collectgarbage("setpause", seen[index])
+      end):plan())
+    end
+    local after = collectgarbage("setpause", before)
+    assert.same({ 160, 1000, 160 }, { seen[1], seen[2], after })
+  end)
+
   it("warns when it has no steps", function()
     local made = plan(function() end)
     assert.equal(1, #made.warnings)
