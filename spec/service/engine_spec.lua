@@ -50,6 +50,26 @@ describe("the engine of a service", function()
     assert.equal(30, world.lab:started())
   end)
 
+  it("looks for orders when somebody has written, and not while all runs wait", function()
+    new_world { notebooks = { ["Sales/Ingest"] = "1h", ["Sales/Clean"] = "1s",
+      ["Sales/Last"] = "1s" } }
+    local process, looks = world:process(), 0
+    function process.store.rows(store, sql, ...)
+      if sql:find(" from orders", 1, true) then looks = looks + 1 end
+      return world.store.rows(store, sql, ...)
+    end
+    world:play(function()
+      world:order(3)
+      tasks.sleep(60)
+      looks = 0
+      tasks.sleep(120) -- 600 turns; leases are renewed meanwhile
+      assert.is_true(looks < 100, looks .. " looks")
+      world:order(1)
+      tasks.sleep(2)
+    end)
+    assert.equal(4, world.lab:started())
+  end)
+
   it("gives the order's inputs, options and key to its run", function()
     world:process()
     world:play(function()

@@ -46,6 +46,7 @@ local ANSWER_PATIENCE = 30
 
 ---@class luafabric.ServiceEngine
 ---@field jobs table<string, table>  what is being carried out, by run id
+---@field version string|nil  of the store, when it was looked at last; nil: it is to be again
 local Engine = {}
 Engine.__index = Engine
 
@@ -67,8 +68,17 @@ end
 --- What a look into the store gave; its failure is told once, and the next look comes anyway.
 function Engine:seen(rows, err)
   if rows then return rows end
+  self.version = nil
   self:say("the engine cannot read its orders: " .. tostring(err))
   return {}
+end
+
+--- Whether a look may find what the last one did not: somebody has written, or we have room again.
+function Engine:has_news()
+  local version = self.store:version()
+  if version and version == self.version and not next(self.later) then return false end
+  self.version = version
+  return true
 end
 
 --- Whether it is time for a look again.
@@ -85,7 +95,9 @@ end
 function Engine:tell_end(run_id)
   local also = self.options.webhook and { webhooks.statement(self.store, run_id) } or nil
   local ok, err = orders.tell_end(self.store, run_id, also)
-  if not ok then self:say(tostring(err)) end -- the next look for untold ends finds it again
+  if ok then return end
+  self.version = nil -- the next look for untold ends finds it again
+  self:say(tostring(err))
 end
 
 --- The run of an order, if there is one.
@@ -122,7 +134,7 @@ end
 function Engine:not_starting(job)
   if not job.is_starting then return end
   job.is_starting = nil
-  self.starting = self.starting - 1
+  self.starting, self.version = self.starting - 1, nil
 end
 
 --- Carries out an order; in a task of its own.
@@ -201,7 +213,7 @@ function Engine:start(order)
   self.loop:spawn(function()
     settle(self, job, job.task:join())
     self:not_starting(job)
-    self.jobs[job.run_id], self.count = nil, self.count - 1
+    self.jobs[job.run_id], self.count, self.version = nil, self.count - 1, nil
     self.news:signal()
   end)
 end
@@ -234,7 +246,9 @@ function Engine:take_left()
   for run_id, later in pairs(self.later) do -- of those that went another way since
     if later.at + FORGOTTEN_AFTER < self.host.now() then self.later[run_id] = nil end
   end
-  self:start_some(self:seen(orders.left(self.store)), MOST_STARTING - self.starting)
+  local rows, err, may_come = orders.left(self.store)
+  self.may_come = not rows or may_come
+  self:start_some(self:seen(rows, err), MOST_STARTING - self.starting)
 end
 
 function Engine:look_for_wishes()
@@ -292,7 +306,7 @@ function Engine:try_lease()
   local err
   self.lease, err = lease_module.take(self.store, orders.LEASE)
   if err then self:say("the engine's lease: " .. tostring(err)) end
-  self.looked, self.later = { lease = self.host.now() }, {}
+  self.looked, self.later, self.version = { lease = self.host.now() }, {}, nil
   self.hasty_until = self.host.now() + HASTE
   return self.lease ~= nil
 end
@@ -312,15 +326,22 @@ function Engine:keep_lease()
   return false
 end
 
---- Everything that is to be done now.
+--- Everything that is to be done now. While all runs wait nobody writes, and nothing is looked for.
 function Engine:turn()
   if not self.lease and not self:try_lease() then return end
   if not self:keep_lease() then return end
-  self:look_for_wishes()
+  local has_news = self:has_news()
+  if has_news then
+    self.may_come, self.may_be_untold = true, true
+    self:look_for_wishes()
+  end
   local is_hasty = self.host.now() < self.hasty_until
-  if self:is_time("left", is_hasty and 0 or LEFT_EVERY) then self:take_left() end
-  self:take_queued()
-  if self:is_time("untold", UNTOLD_EVERY) then self:tell_untold() end
+  if self.may_come and self:is_time("left", is_hasty and 0 or LEFT_EVERY) then self:take_left() end
+  if has_news then self:take_queued() end
+  if self.may_be_untold and self:is_time("untold", UNTOLD_EVERY) then
+    self.may_be_untold = false
+    self:tell_untold()
+  end
   self:deliver()
 end
 

@@ -302,6 +302,7 @@ end
 ---@param store luafabric.SqliteStore
 ---@return luafabric.OrderRow[]|nil rows
 ---@return luafabric.Error|nil err
+---@return boolean|nil may_come  others hold runs, or do no more: time alone may bring some
 function M.left(store)
   local rows, err = order_rows(store, [[left join (select run_id, owner, lease_until from runs)
     using (run_id) where open = 1 and state = 'started' and owner is not ?1 order by seq]],
@@ -314,7 +315,7 @@ function M.left(store)
     row.owner, row.lease_until = nil, nil
     if not owner or gone[owner] or till <= store.now() then left[#left + 1] = row end
   end
-  return left
+  return left, nil, #rows > 0
 end
 
 --- The wishes to cancel open runs.

@@ -244,6 +244,16 @@ function Store:rows(sql, ...)
   return nil, messages.error(self.path, message, code)
 end
 
+-- Another connection's commits change the one, what this one writes the other.
+local VERSION = "select data_version || ' ' || total_changes() as version from pragma_data_version"
+
+--- What is another text whenever somebody has written since, whoever it is: quicker than to look.
+---@return string|nil version  nil: it cannot be read
+function Store:version()
+  local rows = self:rows(VERSION)
+  return rows and rows[1].version
+end
+
 ---@class luafabric.RunRow
 ---@field run_id string
 ---@field workflow string
