@@ -4,6 +4,7 @@
 local cut = require "spec.simulation.cut_run"
 local fabric = require "luafabric"
 local journal = require "luafabric.engine.journal"
+local tasks = require "luafabric.tasks"
 local words = require "luafabric.view.words"
 
 local RUN_ID = cut.RUN_ID
@@ -108,6 +109,43 @@ describe("a run that another process has taken over", function()
     assert.matches("run 7f3a12 was taken over by another process", err.message)
     assert.is_nil(outcome)
     assert.equal("running", store:find(RUN_ID).state)
+  end)
+end)
+
+describe("a run that waits", function()
+  it("looks whether it is asked for something when somebody has written", function()
+    local lab, looks, fails = lab_of(), 0, 0
+    local store = cut.store_of(lab)
+    local given = changed(store, function(handle)
+      local requests = handle.requests
+      function handle.requests(...)
+        looks = looks + 1
+        if fails > 0 then
+          fails = fails - 1
+          return nil, "not now"
+        end
+        return requests(...)
+      end
+    end)
+    local loop = tasks.new(lab.host)
+    local at_first, report, _
+    local ok, err = loop:run(loop:spawn(function()
+      local task = loop:spawn(function()
+        return ingest:run { client = lab.client, store = given, run_id = RUN_ID }
+      end)
+      tasks.sleep(60)
+      at_first, looks = looks, 0
+      tasks.sleep(120)
+      assert.is_true(looks < 30, looks .. " looks")
+      fails = 2
+      assert(store:request(RUN_ID, "cancel"))
+      tasks.sleep(5)
+      assert.equal(0, fails)
+      _, report = task:join()
+    end))
+    assert.is_true(ok, tostring(err))
+    assert.is_true(at_first > 0)
+    assert.equal("cancelled", report.outcome)
   end)
 end)
 

@@ -13,20 +13,24 @@ local FALLBACK_LEASE = 30 -- seconds
 
 ---@class luafabric.StoreMember  what a run that watches its store does; none of it may wait
 ---@field hear fun(engine: table): boolean  told of the store's news; true: it waits for more
----@field look nil|fun(engine: table, known: table)  every second, with what all of them share that
----  are called then
+---@field look nil|fun(engine: table, known: table): boolean|nil  every second in which somebody may
+---  have written, with what all of them share that are called then; true: nothing is left to see
 ---@field check nil|fun(engine: table)  it is to be held, and this raises where it was lost
 
--- By loop: { members, waiting, count, forget, tasks }
+-- By loop: { members, lists, waiting, count, forget, tasks, hold_at }
 local rooms = setmetatable({}, { __mode = "k" })
 
 local function lease_of(engine)
   return engine.store.store and engine.store.store.lease or FALLBACK_LEASE
 end
 
---- Members that have such a function, in the order in which they joined.
+--- Members that have such a function, in the order in which they joined. The list is kept until
+--- one comes or goes: it is not to be changed.
 local function those_with(room, name)
-  local list = {}
+  local list = room.lists[name]
+  if list then return list end
+  list = {}
+  room.lists[name] = list
   for _, member in pairs(room.members) do
     if member.does[name] then list[#list + 1] = member end
   end
@@ -61,28 +65,57 @@ end
 
 -- ---- what comes again and again ----
 
+--- The version of the store of a run, which is read once for all of a turn; nil where it has none.
+local function version_of(engine, versions)
+  local store = engine.store.store
+  if not store or not store.version then return nil end
+  if versions[store] == nil then versions[store] = store:version() or false end
+  return versions[store] or nil
+end
+
+local function look_once(member, known, version)
+  if member.does.look(member.engine, known) then member.seen_version = version end
+end
+
 local function look(room)
   while true do
     tasks.sleep(LOOK_EVERY)
-    local known = {}
+    local known, versions = {}, {}
     for _, member in ipairs(those_with(room, "look")) do
-      member.engine:protect(member.does.look, member.engine, known)
+      local version = version_of(member.engine, versions)
+      if not version or version ~= member.seen_version then
+        member.engine:protect(look_once, member, known, version)
+      end
     end
   end
+end
+
+--- When a member is to be held again; or after a part of that time.
+local function holding_time(member, part)
+  return member.held_at + lease_of(member.engine) / RENEWALS * part
+end
+
+--- The next member to be held is due then.
+local function next_holding(room)
+  local at = math.huge
+  for _, member in ipairs(those_with(room, "check")) do
+    at = math.min(at, holding_time(member, 1))
+  end
+  return at
 end
 
 --- Runs of one store that are to be held now. Those whose time comes soon go with the others.
 local function due(room, now)
   local by_store, stores = {}, {}
   for _, member in ipairs(those_with(room, "check")) do
-    local store, lease = member.engine.store.store or member.engine.store, lease_of(member.engine)
-    if member.held_at + lease / RENEWALS / 2 <= now then
+    local store = member.engine.store.store or member.engine.store
+    if holding_time(member, 0.5) <= now then
       if not by_store[store] then
         by_store[store] = { is_due = false }
         stores[#stores + 1] = by_store[store]
       end
       table.insert(by_store[store], member)
-      if member.held_at + lease / RENEWALS <= now then by_store[store].is_due = true end
+      if holding_time(member, 1) <= now then by_store[store].is_due = true end
     end
   end
   return stores
@@ -110,8 +143,11 @@ end
 local function hold(room, host)
   while true do
     tasks.sleep(LOOK_EVERY)
-    for _, members in ipairs(due(room, host.now())) do
-      if members.is_due then renew(members, host.now()) end
+    if host.now() >= room.hold_at then
+      for _, members in ipairs(due(room, host.now())) do
+        if members.is_due then renew(members, host.now()) end
+      end
+      room.hold_at = next_holding(room)
     end
   end
 end
@@ -125,13 +161,15 @@ function M.join(engine, does)
   local loop = engine.loop
   local room = rooms[loop]
   if not room then
-    room = { members = {}, waiting = {}, count = 0, joined = 0, tasks = {} }
+    room = { members = {}, lists = {}, waiting = {}, count = 0, joined = 0, tasks = {},
+      hold_at = math.huge }
     rooms[loop] = room
     room.forget = loop:on("store", function() tell(room) end)
   end
-  room.count, room.joined = room.count + 1, room.joined + 1
-  room.members[engine] = { engine = engine, does = does, number = room.joined,
-    held_at = loop.host.now() }
+  room.count, room.joined, room.lists = room.count + 1, room.joined + 1, {}
+  local member = { engine = engine, does = does, number = room.joined, held_at = loop.host.now() }
+  room.members[engine] = member
+  if does.check then room.hold_at = math.min(room.hold_at, holding_time(member, 1)) end
   if does.look and not room.tasks.look then room.tasks.look = loop:spawn(look, room) end
   if does.check and not room.tasks.hold then
     room.tasks.hold = loop:spawn(hold, room, loop.host)
@@ -144,7 +182,7 @@ function M.leave(engine)
   local room = rooms[engine.loop]
   if not room or not room.members[engine] then return end
   room.members[engine] = nil
-  room.count = room.count - 1
+  room.count, room.lists = room.count - 1, {}
   if room.count > 0 then return end
   rooms[engine.loop] = nil
   room.forget()

@@ -80,7 +80,9 @@ end
 --- Somebody at another terminal asks for it to be cancelled, or tells what became of a submission.
 local function look_for_requests(engine, known)
   if engine.detaching or engine.over then return end
-  for _, request in ipairs(engine.store:requests(known) or {}) do obey(engine, request) end
+  local requests = engine.store:requests(known)
+  for _, request in ipairs(requests or {}) do obey(engine, request) end
+  return requests ~= nil
 end
 
 --- What the store has done meanwhile. Whether something is still to come.

@@ -65,6 +65,8 @@ end
 ---@field path string|nil    of a submission in doubt
 ---@field job_id string|nil
 
+local NONE = {}
+
 --- The number of the last request of all; those that ask at the same moment share it.
 local function newest(store, known)
   if known and known[store] then return known[store] end
@@ -84,7 +86,7 @@ function M.unseen(run, known)
   local seen = run.last_request or 0
   local last, err = newest(run.store, known)
   if not last then return nil, err end
-  if last <= seen then return {} end
+  if last <= seen then return NONE end
   local rows
   rows, err = run.store:rows(UNSEEN, run.run_id, run.fence, seen)
   if not rows then return nil, err end
