@@ -137,7 +137,7 @@ describe("a run that waits", function()
       at_first, looks = looks, 0
       tasks.sleep(120)
       assert.is_true(looks < 30, looks .. " looks")
-      fails = 2
+      fails = 4
       assert(store:request(RUN_ID, "cancel"))
       tasks.sleep(5)
       assert.equal(0, fails)
