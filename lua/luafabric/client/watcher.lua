@@ -224,7 +224,8 @@ function Watcher:poll_list(group, rows)
   -- One that the list lacks may have ended long ago, or not be visible yet; before its first poll
   -- is due, that says nothing.
   local looks, failed = 0, nil
-  for _, run in ipairs(least_recently_looked_at(rows)) do
+  local missed = next(wanted) and least_recently_looked_at(rows) or {}
+  for _, run in ipairs(missed) do
     if looks < MOST_LOOKS and wanted[run.job_id] and run.due <= self.host.now() then
       local answered, answer = self:look(run)
       looks, run.looked_at = looks + 1, self.host.now()
