@@ -432,6 +432,34 @@ describe("the engine of a service", function()
     assert.equal(3, world.lab:started())
   end)
 
+  it("goes on with a new store when the one it has stopped writing", function()
+    local messages = require "luafabric.store.sqlite_messages"
+    local one, took = world:process(), nil
+    world:play(function()
+      world:order(2)
+      tasks.sleep(20)
+      local old, new = one.store, world:process_store()
+      new.former = old.owner
+      function old.commit()
+        old.stopped = messages.error("runs.db", "disk full", "FULL")
+        return nil, old.stopped
+      end
+      one.service.store = function()
+        assert.same({}, one.engine.jobs)
+        return new
+      end
+      local at = world.lab.host.now()
+      repeat tasks.sleep(0.5) until one.engine.store == new and next(one.engine.jobs)
+        or world.lab.host.now() > at + 60
+      took = world.lab.host.now() - at
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.is_true(took < 15, tostring(took)) -- nobody waits for leases to run out
+    assert.equal("succeeded succeeded", world:states())
+    assert.equal(6, world.lab:started())
+    check_no_doubt()
+  end)
+
   it("gives everything up when its lease was taken", function()
     local one = world:process()
     world:play(function()

@@ -312,6 +312,24 @@ function Engine:keep_lease()
   return false
 end
 
+--- The store to work with. One that writes nothing any more is changed for a new one, once nothing
+--- is carried out with it.
+---@return luafabric.SqliteStore|nil store
+function Engine:usable_store()
+  local store = self.store
+  if store and not store.stopped then return store end
+  if store then
+    self:say("nothing can be written: " .. tostring(store.stopped))
+    self:hand_over_all()
+    if next(self.jobs) then return nil end
+    self.store, self.lease = nil, nil
+  end
+  local err
+  self.store, err = self.service:store()
+  if not self.store then self:say(tostring(err)) end
+  return self.store
+end
+
 --- Everything that is to be done now.
 function Engine:turn()
   if not self.lease and not self:try_lease() then return end
@@ -333,9 +351,7 @@ function Engine:run(is_exiting)
   local _, loop = tasks.current()
   self.loop, self.host, self.news = loop, loop.host, loop:condition()
   while not self.is_leaving and not (is_exiting and is_exiting()) do
-    local err
-    if not self.store then self.store, err = self.service:store() end
-    if self.store then self:turn() else self:say(tostring(err)) end
+    if self:usable_store() then self:turn() end
     if not self.is_leaving then self.news:wait(self.lease and QUEUE_EVERY or LEASE_EVERY) end
   end
   self:leave()

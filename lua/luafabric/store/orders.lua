@@ -7,7 +7,6 @@ local codec = require "luafabric.store.event_codec"
 local committing = require "luafabric.store.committing"
 local errors = require "luafabric.errors"
 local json = require "luafabric.json"
-local owners = require "luafabric.store.owner"
 local owning = require "luafabric.store.sqlite_owning"
 
 local M = {}
@@ -310,7 +309,7 @@ function M.left(store)
   local left, gone = {}, {}
   for _, row in ipairs(rows) do
     local owner, till = row.owner, row.lease_until or -math.huge
-    if owner and gone[owner] == nil then gone[owner] = owners.is_gone(owner) end
+    if owner and gone[owner] == nil then gone[owner] = owning.is_gone(store, owner) end
     row.owner, row.lease_until = nil, nil
     if not owner or gone[owner] or till <= store.now() then left[#left + 1] = row end
   end
