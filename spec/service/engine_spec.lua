@@ -346,6 +346,26 @@ describe("the engine of a service", function()
       assert.equal("succeeded", world:states())
     end)
 
+    it("keeps an order that meets a store which cannot be written for a while", function()
+      local messages = require "luafabric.store.sqlite_messages"
+      for _, code in ipairs { "BUSY", "FULL", "IOERR_WRITE", "READONLY", "CANTOPEN", "NOMEM" } do
+        new_world()
+        local one = world:process()
+        function one.store.create_run() return nil, messages.error("runs.db", "words", code) end
+        local row
+        world:play(function()
+          world:order(1)
+          tasks.sleep(5)
+          row = orders.find(world.store, "run001")
+          one.store.create_run = nil
+          assert.is_true(world:wait_for_ends())
+        end)
+        assert.equal("queued", row.state, code)
+        assert.matches("runs.db", row.problem, 1, true)
+        assert.equal("succeeded", world:states(), code)
+      end
+    end)
+
     it("refuses what will never be, in a sentence", function()
       world:process()
       world:play(function()

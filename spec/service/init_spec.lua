@@ -139,6 +139,15 @@ describe("the service", function()
       world.service:close()
     end)
 
+    it("keeps the thread for a second at most, also for the engine", function()
+      world.service.options.store = world.path
+      for name, most in pairs { store = 1000, desk = 100 } do
+        local store = assert(world.service[name](world.service))
+        assert.is_true(store.db:rows("pragma busy_timeout")[1].timeout <= most, name)
+      end
+      world.service:close()
+    end)
+
     it("says so in the end", function()
       world.service.options.store = function()
         return nil, require("luafabric.store.sqlite_messages").error("runs.db", "locked", "BUSY")

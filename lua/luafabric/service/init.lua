@@ -15,7 +15,9 @@ local tasks = require "luafabric.tasks"
 
 local M = {}
 
-local PATIENCE = 0.03 -- seconds that a thread waits for the file of the store
+-- Seconds that a thread, which has requests to answer, waits for the file of the store. What the
+-- engine finds busy breaks a run off, which is taken up later: it waits longer.
+local PATIENCE, ENGINE_PATIENCE = 0.03, 1
 local LONGEST_BUSY = 5 -- seconds that a request is tried again
 local PAUSE = 0.1 -- seconds between two tries
 
@@ -100,8 +102,12 @@ function Service:store()
   if is_of_use(self.opened) then return self.opened end
   self:drop_store()
   local given = self.options.store
-  local open = type(given) == "function" and given or require("luafabric.store.sqlite").open
-  local store, err = open(type(given) == "string" and given or nil)
+  local store, err
+  if type(given) == "function" then
+    store, err = given()
+  else
+    store, err = require("luafabric.store.sqlite").open(given, { patience = ENGINE_PATIENCE })
+  end
   if store and store.owner ~= self.former then store.former = self.former end
   self.opened = store
   return store, err
