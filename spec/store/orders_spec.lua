@@ -196,6 +196,14 @@ describe("an order", function()
     assert.equal("", left())
   end)
 
+  it("is left, too, where its own owner has not held its run for long", function()
+    assert(place())
+    start("a")
+    assert.same({}, orders.left(store))
+    now = now + store.lease
+    assert.equal("a", orders.left(store)[1].run_id)
+  end)
+
   describe("that is to be cancelled", function()
     it("never starts while it is queued", function()
       assert(place())

@@ -296,15 +296,15 @@ function M.queued(store, after, limit)
     limit or -1)
 end
 
---- Open orders that were started, and whose run nobody holds: there is none yet, or somebody left
---- it.
+--- Open orders that were started, and whose run nobody holds: there is none yet, somebody left it,
+--- or this owner has not held it for long.
 ---@param store luafabric.SqliteStore
 ---@return luafabric.OrderRow[]|nil rows
 ---@return luafabric.Error|nil err
 function M.left(store)
   local rows, err = order_rows(store, [[left join (select run_id, owner, lease_until from runs)
-    using (run_id) where open = 1 and state = 'started' and owner is not ?1 order by seq]],
-    store.owner)
+    using (run_id) where open = 1 and state = 'started'
+      and (owner is not ?1 or lease_until <= ?2) order by seq]], store.owner, store.now())
   if not rows then return nil, err end
   local left, gone = {}, {}
   for _, row in ipairs(rows) do
