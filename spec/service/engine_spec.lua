@@ -480,6 +480,27 @@ describe("the engine of a service", function()
     check_no_doubt()
   end)
 
+  it("gives no order back that it lost while it began", function()
+    local one = world:process()
+    local load = one.service.workflow
+    function one.service.workflow(...)
+      tasks.sleep(15)
+      return load(...)
+    end
+    world:play(function()
+      world:order(1)
+      tasks.sleep(1)
+      function one.store.create_run()
+        return nil, errors.new { kind = "network", message = "no network" }
+      end
+      assert(one.store.db:exec "update leases set owner = 'other', fence = fence + 1")
+      tasks.sleep(18)
+      assert.same({}, one.engine.jobs)
+      local row = orders.find(world.store, "run001")
+      assert.same({ "started" }, { row.state, row.problem })
+    end)
+  end)
+
   it("gives everything up when its lease was taken", function()
     local one = world:process()
     world:play(function()

@@ -176,6 +176,17 @@ describe("an order", function()
     assert.same({}, orders.queued(store))
   end)
 
+  it("is not given back, refused or cancelled once somebody made its run", function()
+    assert(place())
+    start("a")
+    assert(call("give_back", store, "a", "no network"))
+    assert(call("refuse", store, "a", "no such workflow"))
+    assert.equal("started", state_of "a")
+    store.db:exec "update orders set state = 'queued'"
+    assert(call("cancel", store, "a"))
+    assert.equal("queued", state_of "a")
+  end)
+
   it("is left when nobody began its run, or somebody let it go", function()
     local function left()
       local list = {}

@@ -164,7 +164,8 @@ local quiet = { owned = true, fenced = true } -- another process has it, or had 
 function Engine:failed(job, err)
   local run_id, problem = job.run_id, carrying.problem(err)
   local row, read_err = self:run_of(run_id)
-  if read_err or self.is_leaving and not row then return end -- who comes next tries
+  -- Who comes next tries.
+  if read_err or (self.is_leaving or job.is_leaving) and not row then return end
   if row and row.state == "ended" then return self:tell_end(run_id) end
   if row then
     self:try_later(run_id)

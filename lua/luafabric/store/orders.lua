@@ -245,7 +245,8 @@ end
 -- ---- cancelling ----
 
 local CANCEL_QUEUED = [[update orders set state = 'cancelled', open = 0, cancel = ?2,
-  cancel_by = ?3 where run_id = ?1 and state = 'queued']]
+  cancel_by = ?3 where run_id = ?1 and state = 'queued'
+    and not exists (select 1 from runs where run_id = ?1)]]
 -- A wish is only ever made stronger.
 local WISH = [[update orders set cancel = ?2, cancel_by = ?3 where run_id = ?1
   and state = 'started' and open = 1 and (cancel is null or ?2 = 'cancel_now' and cancel <> ?2)]]
@@ -360,16 +361,18 @@ local function set(sql)
 end
 
 --- What was claimed could not be started for now, and why; in a task. One that was to be cancelled
---- meanwhile is.
+--- meanwhile is. Nothing changes where there is a run: somebody else started it.
 ---@type luafabric.SetOrder
 M.give_back = set [[update orders set problem = ?2,
   state = case when cancel is null then 'queued' else 'cancelled' end, open = cancel is null
-  where run_id = ?1 and state = 'started']]
+  where run_id = ?1 and state = 'started'
+    and not exists (select 1 from runs where run_id = ?1)]]
 
---- It will never be started, and why; in a task.
+--- It will never be started, and why; in a task. Nothing changes where there is a run.
 ---@type luafabric.SetOrder
 M.refuse = set [[update orders set state = 'refused', problem = ?2, open = 0
-  where run_id = ?1 and state in ('queued', 'started')]]
+  where run_id = ?1 and state in ('queued', 'started')
+    and not exists (select 1 from runs where run_id = ?1)]]
 
 --- Why it does not go on for now, or nil: it does; in a task.
 ---@type luafabric.SetOrder
