@@ -283,6 +283,7 @@ local function carry_on(is_premature, self)
   if is_premature then return end
   local ok, err = pcall(run_engine, self)
   if ngx.worker.exiting() then return end
+  self.service:drop_store() -- what it had in hand is free for the next one
   self.service:log(ok and "the engine ended" or "the engine broke: " .. tostring(err))
   ngx.timer.at(RESTART, carry_on, self)
 end

@@ -366,6 +366,26 @@ describe("the engine of a service", function()
       assert.equal("succeeded", world:states())
     end)
 
+    it("keeps an order that meets a store which cannot be written for a while", function()
+      local messages = require "luafabric.store.sqlite_messages"
+      for _, code in ipairs { "BUSY", "FULL", "IOERR_WRITE", "READONLY", "CANTOPEN", "NOMEM" } do
+        new_world()
+        local one = world:process()
+        function one.store.create_run() return nil, messages.error("runs.db", "words", code) end
+        local row
+        world:play(function()
+          world:order(1)
+          tasks.sleep(5)
+          row = orders.find(world.store, "run001")
+          one.store.create_run = nil
+          assert.is_true(world:wait_for_ends())
+        end)
+        assert.equal("queued", row.state, code)
+        assert.matches("runs.db", row.problem, 1, true)
+        assert.equal("succeeded", world:states(), code)
+      end
+    end)
+
     it("refuses what will never be, in a sentence", function()
       world:process()
       world:play(function()
@@ -450,6 +470,55 @@ describe("the engine of a service", function()
     end)
     assert.equal("succeeded", world:states())
     assert.equal(3, world.lab:started())
+  end)
+
+  it("goes on with a new store when the one it has stopped writing", function()
+    local messages = require "luafabric.store.sqlite_messages"
+    local one, took = world:process(), nil
+    world:play(function()
+      world:order(2)
+      tasks.sleep(20)
+      local old, new = one.store, world:process_store()
+      new.former = old.owner
+      function old.commit()
+        old.stopped = messages.error("runs.db", "disk full", "FULL")
+        return nil, old.stopped
+      end
+      one.service.store = function()
+        assert.same({}, one.engine.jobs)
+        return new
+      end
+      local at = world.lab.host.now()
+      repeat tasks.sleep(0.5) until one.engine.store == new and next(one.engine.jobs)
+        or world.lab.host.now() > at + 60
+      took = world.lab.host.now() - at
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.is_true(took < 15, tostring(took)) -- nobody waits for leases to run out
+    assert.equal("succeeded succeeded", world:states())
+    assert.equal(6, world.lab:started())
+    check_no_doubt()
+  end)
+
+  it("gives no order back that it lost while it began", function()
+    local one = world:process()
+    local load = one.service.workflow
+    function one.service.workflow(...)
+      tasks.sleep(15)
+      return load(...)
+    end
+    world:play(function()
+      world:order(1)
+      tasks.sleep(1)
+      function one.store.create_run()
+        return nil, errors.new { kind = "network", message = "no network" }
+      end
+      assert(one.store.db:exec "update leases set owner = 'other', fence = fence + 1")
+      tasks.sleep(18)
+      assert.same({}, one.engine.jobs)
+      local row = orders.find(world.store, "run001")
+      assert.same({ "started" }, { row.state, row.problem })
+    end)
   end)
 
   it("gives everything up when its lease was taken", function()

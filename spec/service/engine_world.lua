@@ -57,10 +57,15 @@ function World:service(store, options)
   return service
 end
 
+--- The store as another owner has it.
+function World:process_store()
+  return setmetatable({ owner = owners.new() }, { __index = self.store })
+end
+
 --- A process that runs an engine.
 ---@return table process  { store, engine, service, task }
 function World:process(options)
-  local store = setmetatable({ owner = owners.new() }, { __index = self.store })
+  local store = self:process_store()
   local service = self:service(store, options)
   local process = { store = store, service = service, engine = engine_module.new(service) }
   self.processes[#self.processes + 1] = process

@@ -73,6 +73,50 @@ describe("the service", function()
     assert.equal("/secret/place/runs.db is damaged", world.log[1])
   end)
 
+  describe("whose store stopped writing", function()
+    local sqlite_store = require "luafabric.store.sqlite"
+
+    it("takes orders again once the disk has room", function()
+      local opened = {}
+      world.service.options.store = function()
+        local store = assert(sqlite_store.open(world.path, { synchronous = true,
+          now = world.host.wall }))
+        opened[#opened + 1] = store
+        return store
+      end
+      local function order(run)
+        return world:ask("POST", "/workflows/plain/runs", { body = { key = run } }).status
+      end
+      assert.equal(202, order "a")
+      assert(opened[1].db:rows "pragma max_page_count = 1") -- no more than there are
+      local refused
+      for index = 1, 100 do
+        refused = order(("full %d %s"):format(index, ("x"):rep(200)))
+        if refused ~= 202 then break end
+      end
+      assert.equal(503, refused)
+      assert.equal(202, order "b")
+      assert.equal(2, #opened)
+      for _, store in ipairs(opened) do store:close() end
+    end)
+
+    it("changes both of its stores, but not where a sync has failed", function()
+      local messages = require "luafabric.store.sqlite_messages"
+      world.service.options.store = world.path
+      for _, name in ipairs { "store", "desk" } do
+        local first = assert(world.service[name](world.service))
+        assert.equal(first, world.service[name](world.service))
+        first.stopped = messages.error(world.path, "locked", "BUSY")
+        local second = assert(world.service[name](world.service))
+        assert.is_true(second ~= first)
+        second.stopped = messages.error(world.path, "no sync", "IOERR_FSYNC")
+        assert.equal(second, world.service[name](world.service))
+        first:close()
+      end
+      world.service:close()
+    end)
+  end)
+
   describe("while another process holds the store's file", function()
     local sqlite = require "luafabric.sqlite"
 
@@ -92,6 +136,15 @@ describe("the service", function()
       assert.same({ 200 }, statuses)
       assert.is_true(world.host.now() >= 0.25)
       other:close()
+      world.service:close()
+    end)
+
+    it("keeps the thread for a second at most, also for the engine", function()
+      world.service.options.store = world.path
+      for name, most in pairs { store = 1000, desk = 100 } do
+        local store = assert(world.service[name](world.service))
+        assert.is_true(store.db:rows("pragma busy_timeout")[1].timeout <= most, name)
+      end
       world.service:close()
     end)
 

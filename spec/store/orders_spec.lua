@@ -176,6 +176,17 @@ describe("an order", function()
     assert.same({}, orders.queued(store))
   end)
 
+  it("is not given back, refused or cancelled once somebody made its run", function()
+    assert(place())
+    start("a")
+    assert(call("give_back", store, "a", "no network"))
+    assert(call("refuse", store, "a", "no such workflow"))
+    assert.equal("started", state_of "a")
+    store.db:exec "update orders set state = 'queued'"
+    assert(call("cancel", store, "a"))
+    assert.equal("queued", state_of "a")
+  end)
+
   it("is left when nobody began its run, or somebody let it go", function()
     local function left()
       local list = {}
@@ -194,6 +205,14 @@ describe("an order", function()
     finish(assert(store:open_run "a"))
     assert(call("tell_end", store, "a"))
     assert.equal("", left())
+  end)
+
+  it("is left, too, where its own owner has not held its run for long", function()
+    assert(place())
+    start("a")
+    assert.same({}, orders.left(store))
+    now = now + store.lease
+    assert.equal("a", orders.left(store)[1].run_id)
   end)
 
   describe("that is to be cancelled", function()

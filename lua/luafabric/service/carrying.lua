@@ -1,6 +1,7 @@
 --- What an order says is to be run, as `definition:run` takes it, and what its failure means.
 
 local again = require "luafabric.engine.again"
+local messages = require "luafabric.store.sqlite_messages"
 local notebook_workflow = require "luafabric.service.notebook_workflow"
 
 local M = {}
@@ -76,8 +77,8 @@ end
 ---@param err luafabric.Error|any
 ---@return boolean
 function M.may_pass(err)
-  return type(err) == "table"
-    and (err.of_service or err.kind == "timeout" or again.is_passing(err)) == true
+  return type(err) == "table" and (err.of_service or err.kind == "timeout"
+    or again.is_passing(err) or messages.is_passing(err)) == true
 end
 
 return M

@@ -176,7 +176,8 @@ local quiet = { owned = true, fenced = true } -- another process has it, or had 
 function Engine:failed(job, err)
   local run_id, problem = job.run_id, carrying.problem(err)
   local row, read_err = self:run_of(run_id)
-  if read_err or self.is_leaving and not row then return end -- who comes next tries
+  -- Who comes next tries.
+  if read_err or (self.is_leaving or job.is_leaving) and not row then return end
   if row and row.state == "ended" then return self:tell_end(run_id) end
   if row then
     self:try_later(run_id)
@@ -326,6 +327,24 @@ function Engine:keep_lease()
   return false
 end
 
+--- The store to work with. One that writes nothing any more is changed for a new one, once nothing
+--- is carried out with it.
+---@return luafabric.SqliteStore|nil store
+function Engine:usable_store()
+  local store = self.store
+  if store and not store.stopped then return store end
+  if store then
+    self:say("nothing can be written: " .. tostring(store.stopped))
+    self:hand_over_all()
+    if next(self.jobs) then return nil end
+    self.store, self.lease = nil, nil
+  end
+  local err
+  self.store, err = self.service:store()
+  if not self.store then self:say(tostring(err)) end
+  return self.store
+end
+
 --- Everything that is to be done now. While all runs wait nobody writes, and nothing is looked for.
 function Engine:turn()
   if not self.lease and not self:try_lease() then return end
@@ -354,9 +373,7 @@ function Engine:run(is_exiting)
   local _, loop = tasks.current()
   self.loop, self.host, self.news = loop, loop.host, loop:condition()
   while not self.is_leaving and not (is_exiting and is_exiting()) do
-    local err
-    if not self.store then self.store, err = self.service:store() end
-    if self.store then self:turn() else self:say(tostring(err)) end
+    if self:usable_store() then self:turn() end
     if not self.is_leaving then self.news:wait(self.lease and QUEUE_EVERY or LEASE_EVERY) end
   end
   self:leave()

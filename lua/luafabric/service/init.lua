@@ -15,7 +15,9 @@ local tasks = require "luafabric.tasks"
 
 local M = {}
 
-local PATIENCE = 0.03 -- seconds that a thread waits for the file of the store
+-- Seconds that a thread, which has requests to answer, waits for the file of the store. What the
+-- engine finds busy breaks a run off, which is taken up later: it waits longer.
+local PATIENCE, ENGINE_PATIENCE = 0.03, 1
 local LONGEST_BUSY = 5 -- seconds that a request is tried again
 local PAUSE = 0.1 -- seconds between two tries
 
@@ -64,6 +66,7 @@ local function own(self)
   local pid = core.pid()
   if self.pid ~= pid then
     self.pid, self.opened, self.opened_desk, self.made_client = pid, nil, nil, nil
+    self.former = nil
     self.workflows = require("luafabric.service.workflows").new(self.options.workflows)
     self.states = require("luafabric.service.states").new()
   end
@@ -76,15 +79,36 @@ function Service:log(text)
   io.stderr:write("luafabric: ", text, "\n")
 end
 
---- The store of runs, opened when it is first asked for.
+-- A store that stopped writing (a full disk, a lock that did not go away) is changed for a new one.
+-- Whoever has the old one keeps it, and it is closed when nobody has. Not after a sync that failed:
+-- nobody knows what is on that disk.
+local function is_of_use(store)
+  if not store then return false end
+  return not store.stopped or store.stopped.store_code:find("FSYNC", 1, true) ~= nil
+end
+
+--- Has the next one who asks for the store get a new one. What was done with the one before must
+--- have ended by the time the new one takes runs: it takes up the former one's at once.
+function Service:drop_store()
+  own(self)
+  if self.opened then self.former, self.opened = self.opened.owner, nil end
+end
+
+--- The store of runs, opened when it is first asked for, and anew where it writes nothing any more.
 ---@return luafabric.SqliteStore|nil store
 ---@return luafabric.Error|nil err
 function Service:store()
   own(self)
-  if self.opened then return self.opened end
+  if is_of_use(self.opened) then return self.opened end
+  self:drop_store()
   local given = self.options.store
-  local open = type(given) == "function" and given or require("luafabric.store.sqlite").open
-  local store, err = open(type(given) == "string" and given or nil)
+  local store, err
+  if type(given) == "function" then
+    store, err = given()
+  else
+    store, err = require("luafabric.store.sqlite").open(given, { patience = ENGINE_PATIENCE })
+  end
+  if store and store.owner ~= self.former then store.former = self.former end
   self.opened = store
   return store, err
 end
@@ -97,7 +121,7 @@ function Service:desk()
   own(self)
   local given = self.options.store
   if type(given) == "function" then return self:store() end
-  if self.opened_desk then return self.opened_desk end
+  if is_of_use(self.opened_desk) then return self.opened_desk end
   local store, err = require("luafabric.store.sqlite").open(given, { patience = PATIENCE })
   self.opened_desk = store
   return store, err

@@ -7,7 +7,6 @@ local codec = require "luafabric.store.event_codec"
 local committing = require "luafabric.store.committing"
 local errors = require "luafabric.errors"
 local json = require "luafabric.json"
-local owners = require "luafabric.store.owner"
 local owning = require "luafabric.store.sqlite_owning"
 
 local M = {}
@@ -246,7 +245,8 @@ end
 -- ---- cancelling ----
 
 local CANCEL_QUEUED = [[update orders set state = 'cancelled', open = 0, cancel = ?2,
-  cancel_by = ?3 where run_id = ?1 and state = 'queued']]
+  cancel_by = ?3 where run_id = ?1 and state = 'queued'
+    and not exists (select 1 from runs where run_id = ?1)]]
 -- A wish is only ever made stronger.
 local WISH = [[update orders set cancel = ?2, cancel_by = ?3 where run_id = ?1
   and state = 'started' and open = 1 and (cancel is null or ?2 = 'cancel_now' and cancel <> ?2)]]
@@ -297,21 +297,21 @@ function M.queued(store, after, limit)
     limit or -1)
 end
 
---- Open orders that were started, and whose run nobody holds: there is none yet, or somebody left
---- it.
+--- Open orders that were started, and whose run nobody holds: there is none yet, somebody left it,
+--- or this owner has not held it for long.
 ---@param store luafabric.SqliteStore
 ---@return luafabric.OrderRow[]|nil rows
 ---@return luafabric.Error|nil err
 ---@return boolean|nil may_come  others hold runs, or do no more: time alone may bring some
 function M.left(store)
   local rows, err = order_rows(store, [[left join (select run_id, owner, lease_until from runs)
-    using (run_id) where open = 1 and state = 'started' and owner is not ?1 order by seq]],
-    store.owner)
+    using (run_id) where open = 1 and state = 'started'
+      and (owner is not ?1 or lease_until <= ?2) order by seq]], store.owner, store.now())
   if not rows then return nil, err end
   local left, gone = {}, {}
   for _, row in ipairs(rows) do
     local owner, till = row.owner, row.lease_until or -math.huge
-    if owner and gone[owner] == nil then gone[owner] = owners.is_gone(owner) end
+    if owner and gone[owner] == nil then gone[owner] = owning.is_gone(store, owner) end
     row.owner, row.lease_until = nil, nil
     if not owner or gone[owner] or till <= store.now() then left[#left + 1] = row end
   end
@@ -362,16 +362,18 @@ local function set(sql)
 end
 
 --- What was claimed could not be started for now, and why; in a task. One that was to be cancelled
---- meanwhile is.
+--- meanwhile is. Nothing changes where there is a run: somebody else started it.
 ---@type luafabric.SetOrder
 M.give_back = set [[update orders set problem = ?2,
   state = case when cancel is null then 'queued' else 'cancelled' end, open = cancel is null
-  where run_id = ?1 and state = 'started']]
+  where run_id = ?1 and state = 'started'
+    and not exists (select 1 from runs where run_id = ?1)]]
 
---- It will never be started, and why; in a task.
+--- It will never be started, and why; in a task. Nothing changes where there is a run.
 ---@type luafabric.SetOrder
 M.refuse = set [[update orders set state = 'refused', problem = ?2, open = 0
-  where run_id = ?1 and state in ('queued', 'started')]]
+  where run_id = ?1 and state in ('queued', 'started')
+    and not exists (select 1 from runs where run_id = ?1)]]
 
 --- Why it does not go on for now, or nil: it does; in a task.
 ---@type luafabric.SetOrder

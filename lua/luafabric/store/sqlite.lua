@@ -29,6 +29,9 @@ local MEMORY = ":memory:"
 ---@field file string        its full name
 ---@field lease number       seconds that a run is held without a renewal
 ---@field now fun(): number  unix seconds
+---@field owner string       who takes runs
+---@field former string|nil  an owner of this process that is done: what it has is free
+---@field stopped luafabric.Error|nil  why nothing is written any more
 local Store = {}
 Store.__index = Store
 
@@ -198,6 +201,7 @@ function Store:commit(unit)
     self.queued = ticket
     return ticket
   end
+  take_in(self, true) -- it may have stopped
   return nil, messages.error(self.path, message, code)
 end
 

@@ -45,4 +45,14 @@ function M.is_busy(err)
   return errors.is(err) and plain_code(err.store_code or "-") == "BUSY"
 end
 
+local passing = { BUSY = true, FULL = true, IOERR = true, READONLY = true, CANTOPEN = true,
+  NOMEM = true }
+
+--- Whether an error is of the place where the file is, and may be gone after a while.
+---@param err any
+---@return boolean
+function M.is_passing(err)
+  return errors.is(err) and passing[plain_code(err.store_code or "-")] == true
+end
+
 return M

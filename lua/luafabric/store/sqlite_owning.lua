@@ -23,13 +23,21 @@ function M.no_such_run(store, run_id)
       :format(run_id, store.path) }
 end
 
+--- Whether an owner surely does nothing any more.
+---@param store luafabric.SqliteStore
+---@param owner string
+---@return boolean
+function M.is_gone(store, owner)
+  return owner == store.former or owners.is_gone(owner)
+end
+
 --- True while the run has an owner who is not surely gone and whose lease has not run out.
 ---@param store luafabric.SqliteStore
 ---@param row luafabric.RunRow
 ---@return boolean
 function M.is_held(store, row)
   return row.owner ~= nil and (row.lease_until or -math.huge) > store.now()
-    and not owners.is_gone(row.owner)
+    and not M.is_gone(store, row.owner)
 end
 
 --- What is said of a key that an unfinished run has.
@@ -136,7 +144,7 @@ function M.open_run(store, run_id, options)
   if not changes then return nil, messages.error(store.path, message, code) end
   -- Somebody else was quicker, or the owner renewed its lease: look again.
   if changes == 0 then return M.open_run(store, run_id, options) end
-  local is_alone = row.owner == nil or owners.is_gone(row.owner)
+  local is_alone = row.owner == nil or M.is_gone(store, row.owner)
   return run_module.new(store, { run_id = run_id, fence = row.fence + 1, lease_until = till,
     rival_until = not is_alone and till or nil })
 end
