@@ -267,10 +267,18 @@ end
 
 -- ---- the engine ----
 
-local function run_engine(self)
-  local client, problem_of_client = self.service:client()
-  if not client then self.service:log(tostring(problem_of_client)) end
+--- Without a client there is no engine: the client says which host the loop is to have, and a loop
+--- keeps its host.
+local function make_client(self)
+  local client, err = self.service:client()
   self.client = client
+  if client then return true end
+  local text = "no order is carried out, and this is tried again: " .. tostring(err)
+  if text ~= self.said then self.service:log(text) end
+  self.said = text
+end
+
+local function run_engine(self)
   local loop = tasks.new(new_host_of(self, { on_exit = take_time, load_trust = true }))
   local engine = require("luafabric.service.engine").new(self.service)
   local ok, err = loop:run(loop:spawn(function() engine:run(running_ngx().worker.exiting) end))
@@ -281,9 +289,11 @@ end
 local function carry_on(is_premature, self)
   local ngx = running_ngx()
   if is_premature then return end
-  local ok, err = pcall(run_engine, self)
-  if ngx.worker.exiting() then return end
-  self.service:log(ok and "the engine ended" or "the engine broke: " .. tostring(err))
+  if make_client(self) then
+    local ok, err = pcall(run_engine, self)
+    if ngx.worker.exiting() then return end
+    self.service:log(ok and "the engine ended" or "the engine broke: " .. tostring(err))
+  end
   ngx.timer.at(RESTART, carry_on, self)
 end
 

@@ -9,7 +9,11 @@ describe("the service in nginx #process", function()
   setup(function()
     reason = world_module.missing()
     if not reason then
-      world = world_module.start { replace = { { "credential = fabric", -- settings of its own
+      world = world_module.start { replace = { { "client = function()", [[
+      client = function()
+        local file = io.open(home .. "credential")
+        if not file then error("its credential is not there", 0) end
+        file:close() ]] }, { "credential = fabric", -- settings of its own
         'ca_file = "/etc/ssl/certs/ca-certificates.crt", credential = fabric' },
         { "# An event from elsewhere", [[
     location = /hooks/shop {
@@ -34,6 +38,18 @@ describe("the service in nginx #process", function()
 
   before_each(function()
     if reason then pending("not tried: " .. reason) end
+  end)
+
+  it("keeps its orders until the client for Fabric can be made", function()
+    local id = world:order("two", { label = "early" })
+    world:until_answer("/healthz", function()
+      return world:log():find("no order is carried out", 1, true)
+    end)
+    assert.matches("gives none: its credential is not there", world:log())
+    local run = world:ask("GET", "/runs/" .. id).fields
+    assert.same({ "queued", require("luafabric.json").null }, { run.state, run.problem })
+    world:write("credential", "")
+    assert.equal("succeeded", world:ended(id).outcome)
   end)
 
   it("takes an order, tells of it while it runs, and of its end", function()
