@@ -23,7 +23,7 @@ describe("the service in nginx #process", function()
           inputs = function(event)
             return event.body.wanted ~= false and { label = event.body.label }
           end,
-          key = function(event) return event.headers["webhook-id"] end,
+          key = function(event) return event.body.number or event.headers["webhook-id"] end,
           verify = function(event)
             return event.headers["x-from"] == "shop", "not from the shop"
           end,
@@ -175,6 +175,26 @@ describe("the service in nginx #process", function()
     assert.equal(500, broken.status)
     assert.is_nil(broken.body:find("nginx.conf", 1, true))
     assert.matches("the function given as inputs raised", world:log())
+  end)
+
+  it("takes any text and whole number as the key of an event, and nothing else", function()
+    local function deliver(number)
+      local answer = world:ask("POST", "/hooks/shop", { label = "key", number = number },
+        { ["X-From"] = "shop" })
+      return answer.status, answer.fields.run_id or answer.fields.detail
+    end
+    for _, key in ipairs { 4711, "order 7, paid", "Bestellung fünf", ("x"):rep(300) } do
+      local status, run_id = deliver(key)
+      assert.same({ 202, 200, run_id }, { status, deliver(key) })
+    end
+    assert.same({ deliver(4711) }, { deliver "4711" })
+    for wrong, what in pairs { [5.5] = "a broken number", [true] = "a boolean",
+        [""] = "an empty text" } do
+      local mistake = "the function given as key gives " .. what
+      assert.same({ 500, mistake .. "; the service's log says what is expected" },
+        { deliver(wrong) })
+      assert.matches(mistake .. ": expected a text, a whole number or nil", world:log())
+    end
   end)
 
   local function workers_are(count)
