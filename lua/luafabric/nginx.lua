@@ -141,9 +141,15 @@ local function send(ngx, response)
   if body ~= "" then ngx.print(body) else ngx.send_headers() end
 end
 
---- Answers the request: for content_by_lua.
+local function too_large(self)
+  return problem.new("body-too-large", ("the body is longer than %d bytes"):format(
+    self.service.options.max_body))
+end
+
+--- Answers the request: for content_by_lua. As an error_page 413 it answers for all locations.
 function Nginx:serve()
   local ngx, service = running_ngx(), self.service
+  if ngx.status == 413 then return send(ngx, problem.response(too_large(self))) end
   local request = read_request(ngx, service.options.max_body)
   send(ngx, answer_of(self, service.handle, service, request))
 end
@@ -242,10 +248,7 @@ local function take_event(self, given, request, event)
   if request.method ~= "POST" then
     error(problem.new("method-not-allowed", "an event is a POST", { headers = { Allow = "POST" } }))
   end
-  if request.body_too_large then
-    error(problem.new("body-too-large", ("the body is longer than %d bytes"):format(
-      self.service.options.max_body)))
-  end
+  if request.body_too_large then error(too_large(self)) end
   local ok, err = let_in(self, given, request, event)
   if not ok then error(err) end
   local inputs = ask(self, given, "inputs", event)

@@ -147,6 +147,8 @@ describe("the service in nginx #process", function()
     local answer = post(long)
     assert.equal(413, answer.status)
     assert.equal("urn:luafabric:problem:body-too-large", answer.fields.type)
+    local at_hook = world:ask("POST", "/hooks/shop", long, { Authorization = false })
+    assert.same({ 413, answer.body }, { at_hook.status, at_hook.body })
     assert.equal(400, post("{").status)
     -- What nginx keeps in a file is read there.
     answer = post(('{"inputs":{"label":"%s","none":1}}'):format(("x"):rep(100000)))
