@@ -3,6 +3,7 @@
 --- at a time, of whatever worker, carries out what was ordered. A worker that is to exit takes
 --- nothing on, ends its streams, and hands its runs over.
 
+local core = require "luafabric.core"
 local json = require "luafabric.json"
 local nginx_host = require "luafabric.hosts.nginx"
 local problem = require "luafabric.service.problem"
@@ -12,6 +13,8 @@ local tasks = require "luafabric.tasks"
 local M = {}
 
 local LOOK = 0.25 -- seconds; so often a stream looks whether its client or its worker goes
+local LONGEST_KEY = 255 -- characters
+local FINGERPRINT_KEY = "luafabric events" -- 16 characters; no secret: it only makes keys short
 local RESTART = 5 -- seconds until an engine that broke is started again
 
 ---@class luafabric.NginxService
@@ -138,9 +141,15 @@ local function send(ngx, response)
   if body ~= "" then ngx.print(body) else ngx.send_headers() end
 end
 
---- Answers the request: for content_by_lua.
+local function too_large(self)
+  return problem.new("body-too-large", ("the body is longer than %d bytes"):format(
+    self.service.options.max_body))
+end
+
+--- Answers the request: for content_by_lua. As an error_page 413 it answers for all locations.
 function Nginx:serve()
   local ngx, service = running_ngx(), self.service
+  if ngx.status == 413 then return send(ngx, problem.response(too_large(self))) end
   local request = read_request(ngx, service.options.max_body)
   send(ngx, answer_of(self, service.handle, service, request))
 end
@@ -159,7 +168,7 @@ end
 ---@class luafabric.NginxTrigger
 ---@field workflow string
 ---@field inputs nil|fun(event: luafabric.NginxEvent): table|false|nil  false: nothing is to be run
----@field key nil|fun(event: luafabric.NginxEvent): string|nil  the same key is the same run
+---@field key nil|fun(event: luafabric.NginxEvent): string|integer|nil  the same key is the same run
 ---@field verify nil|fun(event: luafabric.NginxEvent): boolean|nil, string|nil  whether it is let
 ---  in; without it the service's own check decides
 ---@field service luafabric.NginxService|nil  default: the one that was made last
@@ -199,6 +208,31 @@ local function ask(self, given, name, event)
     :format(name)))
 end
 
+local function whole_text(value)
+  if type(value) ~= "number" then return value end
+  return value % 1 == 0 and ("%.0f"):format(value) or nil
+end
+
+---@field key nil|fun(event: luafabric.NginxEvent): string|integer|nil  what makes it the same run
+--- longer, or of other characters, than those may be.
+---@return string|nil key
+---@return string|nil idempotency_key
+local function keys_of(self, given, event)
+  local value = ask(self, given, "key", event)
+  if value == nil then return nil end
+  local text = whole_text(value)
+  if type(text) ~= "string" or text == "" then
+    local what = text == "" and "an empty text" or type(value) == "number" and "a broken number"
+      or "a " .. type(value)
+    local problem_text = "the function given as key gives " .. what
+    self.service:log(problem_text .. ": expected a text, a whole number or nil")
+    error(problem.new("internal", problem_text .. "; the service's log says what is expected"))
+  end
+  local mark = core.fingerprint(FINGERPRINT_KEY, text)
+  local is_plain = #text <= LONGEST_KEY and not text:find("[^\32-\126]")
+  return is_plain and text or "event " .. mark, mark
+end
+
 --- Who sends it, as far as it may.
 local function let_in(self, given, request, event)
   if not given.verify then
@@ -214,17 +248,14 @@ local function take_event(self, given, request, event)
   if request.method ~= "POST" then
     error(problem.new("method-not-allowed", "an event is a POST", { headers = { Allow = "POST" } }))
   end
-  if request.body_too_large then
-    error(problem.new("body-too-large", ("the body is longer than %d bytes"):format(
-      self.service.options.max_body)))
-  end
+  if request.body_too_large then error(too_large(self)) end
   local ok, err = let_in(self, given, request, event)
   if not ok then error(err) end
   local inputs = ask(self, given, "inputs", event)
   if inputs == false then return { status = 204, headers = {} } end
-  local key = ask(self, given, "key", event)
+  local key, idempotency_key = keys_of(self, given, event)
   return self.service:order { workflow = given.workflow, inputs = inputs, key = key,
-    idempotency_key = key, by = given.by, on_duplicate = "join" }
+    idempotency_key = idempotency_key, by = given.by, on_duplicate = "join" }
 end
 
 local function answer_event(self, given)
@@ -267,10 +298,18 @@ end
 
 -- ---- the engine ----
 
-local function run_engine(self)
-  local client, problem_of_client = self.service:client()
-  if not client then self.service:log(tostring(problem_of_client)) end
+--- Without a client there is no engine: the client says which host the loop is to have, and a loop
+--- keeps its host.
+local function make_client(self)
+  local client, err = self.service:client()
   self.client = client
+  if client then return true end
+  local text = "no order is carried out, and this is tried again: " .. tostring(err)
+  if text ~= self.said then self.service:log(text) end
+  self.said = text
+end
+
+local function run_engine(self)
   local loop = tasks.new(new_host_of(self, { on_exit = take_time, load_trust = true }))
   local engine = require("luafabric.service.engine").new(self.service)
   local ok, err = loop:run(loop:spawn(function() engine:run(running_ngx().worker.exiting) end))
@@ -281,10 +320,12 @@ end
 local function carry_on(is_premature, self)
   local ngx = running_ngx()
   if is_premature then return end
-  local ok, err = pcall(run_engine, self)
-  if ngx.worker.exiting() then return end
-  self.service:drop_store() -- what it had in hand is free for the next one
-  self.service:log(ok and "the engine ended" or "the engine broke: " .. tostring(err))
+  if make_client(self) then
+    local ok, err = pcall(run_engine, self)
+    if ngx.worker.exiting() then return end
+    self.service:drop_store() -- what it had in hand is free for the next one
+    self.service:log(ok and "the engine ended" or "the engine broke: " .. tostring(err))
+  end
   ngx.timer.at(RESTART, carry_on, self)
 end
 

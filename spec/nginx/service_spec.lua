@@ -9,7 +9,11 @@ describe("the service in nginx #process", function()
   setup(function()
     reason = world_module.missing()
     if not reason then
-      world = world_module.start { replace = { { "credential = fabric", -- settings of its own
+      world = world_module.start { replace = { { "client = function()", [[
+      client = function()
+        local file = io.open(home .. "credential")
+        if not file then error("its credential is not there", 0) end
+        file:close() ]] }, { "credential = fabric", -- settings of its own
         'ca_file = "/etc/ssl/certs/ca-certificates.crt", credential = fabric' },
         { "# An event from elsewhere", [[
     location = /hooks/shop {
@@ -19,7 +23,7 @@ describe("the service in nginx #process", function()
           inputs = function(event)
             return event.body.wanted ~= false and { label = event.body.label }
           end,
-          key = function(event) return event.headers["webhook-id"] end,
+          key = function(event) return event.body.number or event.headers["webhook-id"] end,
           verify = function(event)
             return event.headers["x-from"] == "shop", "not from the shop"
           end,
@@ -34,6 +38,18 @@ describe("the service in nginx #process", function()
 
   before_each(function()
     if reason then pending("not tried: " .. reason) end
+  end)
+
+  it("keeps its orders until the client for Fabric can be made", function()
+    local id = world:order("two", { label = "early" })
+    world:until_answer("/healthz", function()
+      return world:log():find("no order is carried out", 1, true)
+    end)
+    assert.matches("gives none: its credential is not there", world:log())
+    local run = world:ask("GET", "/runs/" .. id).fields
+    assert.same({ "queued", require("luafabric.json").null }, { run.state, run.problem })
+    world:write("credential", "")
+    assert.equal("succeeded", world:ended(id).outcome)
   end)
 
   it("takes an order, tells of it while it runs, and of its end", function()
@@ -131,6 +147,8 @@ describe("the service in nginx #process", function()
     local answer = post(long)
     assert.equal(413, answer.status)
     assert.equal("urn:luafabric:problem:body-too-large", answer.fields.type)
+    local at_hook = world:ask("POST", "/hooks/shop", long, { Authorization = false })
+    assert.same({ 413, answer.body }, { at_hook.status, at_hook.body })
     assert.equal(400, post("{").status)
     -- What nginx keeps in a file is read there.
     answer = post(('{"inputs":{"label":"%s","none":1}}'):format(("x"):rep(100000)))
@@ -159,6 +177,26 @@ describe("the service in nginx #process", function()
     assert.equal(500, broken.status)
     assert.is_nil(broken.body:find("nginx.conf", 1, true))
     assert.matches("the function given as inputs raised", world:log())
+  end)
+
+  it("takes any text and whole number as the key of an event, and nothing else", function()
+    local function deliver(number)
+      local answer = world:ask("POST", "/hooks/shop", { label = "key", number = number },
+        { ["X-From"] = "shop" })
+      return answer.status, answer.fields.run_id or answer.fields.detail
+    end
+    for _, key in ipairs { 4711, "order 7, paid", "Bestellung fünf", ("x"):rep(300) } do
+      local status, run_id = deliver(key)
+      assert.same({ 202, 200, run_id }, { status, deliver(key) })
+    end
+    assert.same({ deliver(4711) }, { deliver "4711" })
+    for wrong, what in pairs { [5.5] = "a broken number", [true] = "a boolean",
+        [""] = "an empty text" } do
+      local mistake = "the function given as key gives " .. what
+      assert.same({ 500, mistake .. "; the service's log says what is expected" },
+        { deliver(wrong) })
+      assert.matches(mistake .. ": expected a text, a whole number or nil", world:log())
+    end
   end)
 
   local function workers_are(count)

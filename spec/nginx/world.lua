@@ -106,6 +106,9 @@ function World:log()
   return select(2, shell.run(("cat %s/logs/error.log"):format(self.dir)))
 end
 
+--- Writes a file of its folder.
+function World:write(name, text) write(self.dir .. "/" .. name, text) end
+
 --- Asks; the answer with `fields`, where its body is an object.
 ---@param method string
 ---@param path string
