@@ -185,9 +185,11 @@ describe("the service in nginx #process", function()
         { ["X-From"] = "shop" })
       return answer.status, answer.fields.run_id or answer.fields.detail
     end
-    for _, key in ipairs { 4711, "order 7, paid", "Bestellung fünf", ("x"):rep(300) } do
+    local ids = {}
+    for index, key in ipairs { 4711, "order 7, paid", "Bestellung fünf", ("x"):rep(300) } do
       local status, run_id = deliver(key)
       assert.same({ 202, 200, run_id }, { status, deliver(key) })
+      ids[index] = run_id
     end
     assert.same({ deliver(4711) }, { deliver "4711" })
     for wrong, what in pairs { [5.5] = "a broken number", [true] = "a boolean",
@@ -197,6 +199,7 @@ describe("the service in nginx #process", function()
         { deliver(wrong) })
       assert.matches(mistake .. ": expected a text, a whole number or nil", world:log())
     end
+    for _, id in ipairs(ids) do assert.equal("succeeded", world:ended(id).outcome) end
   end)
 
   local function workers_are(count)
