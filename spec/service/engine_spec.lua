@@ -500,6 +500,31 @@ describe("the engine of a service", function()
     check_no_doubt()
   end)
 
+  it("goes on when its lease could not be renewed once", function()
+    local one, failed = world:process(), 0
+    local commit, busy = one.store.commit, errors.new { kind = "configuration",
+      store_code = "BUSY", message = "runs.db is held" }
+    function one.store.commit(store, unit)
+      if failed == 0 and world.lab.host.now() > 5 and unit[1][1]:find "^update leases" then
+        failed = 1
+        return nil, busy
+      end
+      return commit(store, unit)
+    end
+    world:play(function()
+      world:order(2)
+      tasks.sleep(8)
+      local job = one.engine.jobs.run001
+      while failed == 0 do tasks.sleep(0.1) end
+      tasks.sleep(5)
+      assert.is_true(job ~= nil and one.engine.jobs.run001 == job)
+      assert.is_true(one.engine.lease:is_held())
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.same({ "the engine's lease: runs.db is held" }, world.said)
+    assert.equal("succeeded succeeded", world:states())
+  end)
+
   it("gives no order back that it lost while it began", function()
     local one = world:process()
     local load = one.service.workflow
