@@ -386,6 +386,23 @@ describe("the engine of a service", function()
       end
     end)
 
+    it("keeps an order while the credential is wrong", function()
+      world:process()
+      local nightly, problem = world.workflows.nightly, nil
+      world.workflows.nightly = { run = function()
+        return nil, errors.new { kind = "unauthorized", message = "the secret has expired" }
+      end }
+      world:play(function()
+        world:order(2)
+        tasks.sleep(30)
+        problem = orders.find(world.store, "run001").problem
+        world.workflows.nightly = nightly
+        assert.is_true(world:wait_for_ends())
+      end)
+      assert.equal("the secret has expired", problem)
+      assert.equal("succeeded succeeded", world:states())
+    end)
+
     it("refuses what will never be, in a sentence", function()
       world:process()
       world:play(function()
