@@ -542,6 +542,25 @@ describe("the engine of a service", function()
     assert.equal("succeeded succeeded", world:states())
   end)
 
+  it("says nothing of a start in which another process was quicker", function()
+    local one, row = world:process(), nil
+    local make = one.store.create_run
+    function one.store.create_run(store, given)
+      store.create_run = nil
+      local other = setmetatable({ owner = "another" }, { __index = world.store })
+      assert(other:create_run(given))
+      return make(store, given)
+    end
+    world:play(function()
+      world:order(1)
+      tasks.sleep(15)
+      row = orders.find(world.store, "run001")
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.same({ "started" }, { row.state, row.problem })
+    assert.equal("succeeded", world:states())
+  end)
+
   it("gives no order back that it lost while it began", function()
     local one = world:process()
     local load = one.service.workflow

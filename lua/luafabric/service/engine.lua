@@ -169,7 +169,8 @@ function Engine:try_later(run_id)
     at = self.host.now() + PAUSES[math.min(tries, #PAUSES)] }
 end
 
-local quiet = { owned = true, fenced = true } -- another process has it, or had it
+-- Another process has it, or had it, or was quicker.
+local quiet = { owned = true, fenced = true, exists = true }
 
 --- It did not begin, or was broken off.
 function Engine:failed(job, err)
