@@ -561,6 +561,49 @@ describe("the engine of a service", function()
     assert.equal("succeeded", world:states())
   end)
 
+  it("takes nothing on when it is told to leave while it takes the lease", function()
+    local one = world:process()
+    local commit = one.store.commit
+    function one.store.commit(store, unit)
+      if not one.is_told then
+        one.is_told = true
+        world.loop:spawn(one.engine.leave, one.engine)
+        tasks.sleep(0.1)
+      end
+      return commit(store, unit)
+    end
+    world:play(function()
+      world:order(1)
+      tasks.sleep(20)
+      assert.is_true(one.has_left)
+      assert.same({ {} }, world.store:rows "select owner from leases")
+      world:process()
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.equal("succeeded", world:states())
+    assert.same({}, one.engine.jobs)
+  end)
+
+  it("goes on holding runs after a mistake", function()
+    local holding = require "luafabric.store.holding"
+    local renew, calls = holding.renew, 0
+    function holding.renew(...)
+      calls = calls + 1
+      if calls == 1 then error("a mistake", 0) end
+      return renew(...)
+    end
+    world:process()
+    local ok, err = pcall(world.play, world, function()
+      world:order(2)
+      assert.is_true(world:wait_for_ends())
+    end)
+    holding.renew = renew
+    assert(ok, err)
+    assert.is_true(calls > 5)
+    assert.equal("succeeded succeeded", world:states())
+    assert.equal(6, world.lab:started())
+  end)
+
   it("gives no order back that it lost while it began", function()
     local one = world:process()
     local load = one.service.workflow

@@ -223,6 +223,7 @@ end
 
 --- Starts those of a list that nobody carries out, and whose time has come.
 function Engine:start_some(rows, room)
+  if self.is_leaving then return end
   for _, order in ipairs(rows) do
     local later = self.later[order.run_id]
     local is_time = not later or later.at <= self.host.now()
@@ -282,7 +283,8 @@ function Engine:try_lease()
   if err then self:say("the engine's lease: " .. tostring(err)) end
   self.looked, self.later, self.version = { lease = self.host.now() }, {}, nil
   self.hasty_until = self.host.now() + HASTE
-  return self.lease ~= nil
+  if self.lease and self.is_leaving then self.lease:release() end -- it was told to meanwhile
+  return self.lease ~= nil and not self.is_leaving
 end
 
 --- Holds the lease for another while.
