@@ -295,6 +295,7 @@ build = {
     ["luafabric.service.body"] = "lua/luafabric/service/body.lua",
     ["luafabric.service.cancelling"] = "lua/luafabric/service/cancelling.lua",
     ["luafabric.service.carrying"] = "lua/luafabric/service/carrying.lua",
+    ["luafabric.service.delivering"] = "lua/luafabric/service/delivering.lua",
     ["luafabric.service.engine"] = "lua/luafabric/service/engine.lua",
     ["luafabric.service.event_stream"] = "lua/luafabric/service/event_stream.lua",
     ["luafabric.service.found"] = "lua/luafabric/service/found.lua",

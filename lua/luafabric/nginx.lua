@@ -326,7 +326,11 @@ local function carry_on(is_premature, self)
     self.service:drop_store() -- what it had in hand is free for the next one
     self.service:log(ok and "the engine ended" or "the engine broke: " .. tostring(err))
   end
-  ngx.timer.at(RESTART, carry_on, self)
+  local has_timer, message = ngx.timer.at(RESTART, carry_on, self)
+  if has_timer then return end
+  self.service:log("nginx gave no timer for the engine: " .. message)
+  ngx.sleep(RESTART)
+  return carry_on(ngx.worker.exiting(), self)
 end
 
 --- Starts the worker's part of the engine: for init_worker_by_lua.

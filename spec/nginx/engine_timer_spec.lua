@@ -63,4 +63,14 @@ describe("the engine's timer in nginx", function()
     stores[1]:close()
     service:close()
   end)
+
+  it("begins anew also where nginx has no timer left for it", function()
+    local service = start(function() error("a mistake", 0) end)
+    no_timers = 1
+    timers[1]()
+    assert.equal(2, #timers) -- the second time there was one
+    assert.same({ 2, 5 }, { runs, slept })
+    assert.equal("nginx gave no timer for the engine: too many pending timers", log[2])
+    service:close()
+  end)
 end)

@@ -386,6 +386,23 @@ describe("the engine of a service", function()
       end
     end)
 
+    it("keeps an order while the credential is wrong", function()
+      world:process()
+      local nightly, problem = world.workflows.nightly, nil
+      world.workflows.nightly = { run = function()
+        return nil, errors.new { kind = "unauthorized", message = "the secret has expired" }
+      end }
+      world:play(function()
+        world:order(2)
+        tasks.sleep(30)
+        problem = orders.find(world.store, "run001").problem
+        world.workflows.nightly = nightly
+        assert.is_true(world:wait_for_ends())
+      end)
+      assert.equal("the secret has expired", problem)
+      assert.equal("succeeded succeeded", world:states())
+    end)
+
     it("refuses what will never be, in a sentence", function()
       world:process()
       world:play(function()
@@ -498,6 +515,93 @@ describe("the engine of a service", function()
     assert.equal("succeeded succeeded", world:states())
     assert.equal(6, world.lab:started())
     check_no_doubt()
+  end)
+
+  it("goes on when its lease could not be renewed once", function()
+    local one, failed = world:process(), 0
+    local commit, busy = one.store.commit, errors.new { kind = "configuration",
+      store_code = "BUSY", message = "runs.db is held" }
+    function one.store.commit(store, unit)
+      if failed == 0 and world.lab.host.now() > 5 and unit[1][1]:find "^update leases" then
+        failed = 1
+        return nil, busy
+      end
+      return commit(store, unit)
+    end
+    world:play(function()
+      world:order(2)
+      tasks.sleep(8)
+      local job = one.engine.jobs.run001
+      while failed == 0 do tasks.sleep(0.1) end
+      tasks.sleep(5)
+      assert.is_true(job ~= nil and one.engine.jobs.run001 == job)
+      assert.is_true(one.engine.lease:is_held())
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.same({ "the engine's lease: runs.db is held" }, world.said)
+    assert.equal("succeeded succeeded", world:states())
+  end)
+
+  it("says nothing of a start in which another process was quicker", function()
+    local one, row = world:process(), nil
+    local make = one.store.create_run
+    function one.store.create_run(store, given)
+      store.create_run = nil
+      local other = setmetatable({ owner = "another" }, { __index = world.store })
+      assert(other:create_run(given))
+      return make(store, given)
+    end
+    world:play(function()
+      world:order(1)
+      tasks.sleep(15)
+      row = orders.find(world.store, "run001")
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.same({ "started" }, { row.state, row.problem })
+    assert.equal("succeeded", world:states())
+  end)
+
+  it("takes nothing on when it is told to leave while it takes the lease", function()
+    local one = world:process()
+    local commit = one.store.commit
+    function one.store.commit(store, unit)
+      if not one.is_told then
+        one.is_told = true
+        world.loop:spawn(one.engine.leave, one.engine)
+        tasks.sleep(0.1)
+      end
+      return commit(store, unit)
+    end
+    world:play(function()
+      world:order(1)
+      tasks.sleep(20)
+      assert.is_true(one.has_left)
+      assert.same({ {} }, world.store:rows "select owner from leases")
+      world:process()
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.equal("succeeded", world:states())
+    assert.same({}, one.engine.jobs)
+  end)
+
+  it("goes on holding runs after a mistake", function()
+    local holding = require "luafabric.store.holding"
+    local renew, calls = holding.renew, 0
+    function holding.renew(...)
+      calls = calls + 1
+      if calls == 1 then error("a mistake", 0) end
+      return renew(...)
+    end
+    world:process()
+    local ok, err = pcall(world.play, world, function()
+      world:order(2)
+      assert.is_true(world:wait_for_ends())
+    end)
+    holding.renew = renew
+    assert(ok, err)
+    assert.is_true(calls > 5)
+    assert.equal("succeeded succeeded", world:states())
+    assert.equal(6, world.lab:started())
   end)
 
   it("gives no order back that it lost while it began", function()

@@ -1,4 +1,5 @@
 local base64 = require "luafabric.base64"
+local errors = require "luafabric.errors"
 local json = require "luafabric.json"
 local orders = require "luafabric.store.orders"
 local shell = require "spec.support.shell"
@@ -161,6 +162,28 @@ describe("a webhook", function()
     local row = play()
     assert.equal(1, #posts)
     assert.equal("given_up", row.state)
+  end)
+
+  it("is sent once a minute while it cannot be written down that it was", function()
+    local one = world:process { webhook = { url = URL, secret = SECRET } }
+    local commit, is_broken = one.store.commit, true
+    function one.store.commit(store, unit)
+      if is_broken and unit[1][1]:find "^update webhooks" then
+        return nil, errors.new { kind = "configuration", store_code = "BUSY", message = "locked" }
+      end
+      return commit(store, unit)
+    end
+    world:play(function()
+      world:order(1)
+      assert.is_true(world:wait_for_ends())
+      tasks.sleep(150)
+      is_broken = false
+      tasks.sleep(120)
+    end)
+    assert.equal(4, #posts)
+    assert.same({ "what came of the webhook of run run001 cannot be written down, so it is sent "
+      .. "again in 60 s: locked" }, world.said)
+    assert.equal("delivered", webhooks.of_run(world.store, "run001").state)
   end)
 
   it("goes on from another process", function()

@@ -53,6 +53,18 @@ describe("a lease of a store", function()
     assert.equal(two.owner, lease.look(one, "engine").owner)
   end)
 
+  it("is held for as long as before when it cannot be renewed", function()
+    local held = assert(take(one))
+    local busy = require("luafabric.store.sqlite_messages").error("runs.db", "locked", "BUSY")
+    function one.commit() return nil, busy end
+    now = now + 10
+    local is_held, err = call(held, "renew")
+    assert.same({ nil, busy }, { is_held, err })
+    assert.is_true(held:is_held())
+    now = now + 20
+    assert.is_false(held:is_held())
+  end)
+
   it("is held for as long as it is renewed, and then another's", function()
     local held = assert(take(one))
     now = now + 29

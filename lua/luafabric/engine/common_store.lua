@@ -140,12 +140,23 @@ local function renew(members, now)
   end
 end
 
+--- A mistake of ours ends the runs that it met, and not the task that holds all others.
+local function renew_or_end(room, members, now)
+  local _, loop = tasks.current()
+  room.tasks.renew = loop:spawn(renew, members, now)
+  local ok, err = room.tasks.renew:join()
+  if ok then return end
+  for _, member in ipairs(members) do
+    if not member.engine.over then member.engine:protect(error, err, 0) end
+  end
+end
+
 local function hold(room, host)
   while true do
     tasks.sleep(LOOK_EVERY)
     if host.now() >= room.hold_at then
       for _, members in ipairs(due(room, host.now())) do
-        if members.is_due then renew(members, host.now()) end
+        if members.is_due then renew_or_end(room, members, host.now()) end
       end
       room.hold_at = next_holding(room)
     end

@@ -72,13 +72,13 @@ function M.of_service(err)
   return err
 end
 
---- Whether it is worth another try: what is away may come back, and a service that is set up wrong
---- is mended without its orders being lost.
+--- Whether it is worth another try: what is away may come back, and a service that is set up wrong,
+--- such as with a credential that is let in nowhere, is mended without its orders being lost.
 ---@param err luafabric.Error|any
 ---@return boolean
 function M.may_pass(err)
   return type(err) == "table" and (err.of_service or err.kind == "timeout"
-    or again.is_passing(err) or messages.is_passing(err)) == true
+    or err.kind == "unauthorized" or again.is_passing(err) or messages.is_passing(err)) == true
 end
 
 return M

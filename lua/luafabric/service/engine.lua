@@ -3,11 +3,11 @@
 --- it is to leave. Everything in it is a task of one loop.
 
 local carrying = require "luafabric.service.carrying"
+local delivering = require "luafabric.service.delivering"
 local lease_module = require "luafabric.store.lease"
 local orders = require "luafabric.store.orders"
 local tasks = require "luafabric.tasks"
 local webhooks = require "luafabric.store.webhooks"
-local webhook = require "luafabric.service.webhook"
 
 local M = {}
 
@@ -22,8 +22,6 @@ local RENEWALS = 3 -- of a lease
 
 -- Runs that are being started at a time; those that are under way are not counted.
 local MOST_STARTING = 32
-local MOST_DELIVERING = 4
-local BROKEN_PAUSE = 60 -- seconds
 
 -- Between two tries to begin what could not be; the last one is repeated.
 local PAUSES = { 1, 2, 5, 10, 20, 30, 60 }
@@ -54,9 +52,10 @@ Engine.__index = Engine
 ---@param service luafabric.ServiceOfEngine
 ---@return luafabric.ServiceEngine
 function M.new(service)
-  return setmetatable({ service = service, options = service.options or {}, jobs = {},
-    starting = 0, count = 0, later = {}, delivering = {}, delivering_count = 0, looked = {} },
-    Engine)
+  local self = setmetatable({ service = service, options = service.options or {}, jobs = {},
+    starting = 0, count = 0, later = {}, looked = {} }, Engine)
+  self.delivering = delivering.new(self)
+  return self
 end
 
 function Engine:say(text)
@@ -170,7 +169,8 @@ function Engine:try_later(run_id)
     at = self.host.now() + PAUSES[math.min(tries, #PAUSES)] }
 end
 
-local quiet = { owned = true, fenced = true } -- another process has it, or had it
+-- Another process has it, or had it, or was quicker.
+local quiet = { owned = true, fenced = true, exists = true }
 
 --- It did not begin, or was broken off.
 function Engine:failed(job, err)
@@ -223,6 +223,7 @@ end
 
 --- Starts those of a list that nobody carries out, and whose time has come.
 function Engine:start_some(rows, room)
+  if self.is_leaving then return end
   for _, order in ipairs(rows) do
     local later = self.later[order.run_id]
     local is_time = not later or later.at <= self.host.now()
@@ -267,33 +268,6 @@ function Engine:tell_untold()
   end
 end
 
---- Our own mistake, which is not made again at once.
-function Engine:delivery_broke(row, err)
-  local problem = carrying.problem(err)
-  self:say(("the webhook of run %s: %s"):format(row.run_id, problem))
-  webhooks.tried(self.store, row.id, { state = "waiting", problem = problem,
-    next_at = self.store.now() + BROKEN_PAUSE })
-end
-
---- Sends what is due to be told elsewhere.
-function Engine:deliver()
-  if not self.options.webhook then return end
-  local room = MOST_DELIVERING - self.delivering_count
-  if room <= 0 then return end
-  for _, row in ipairs(self:seen(webhooks.due(self.store, MOST_DELIVERING))) do
-    if room > 0 and not self.delivering[row.id] then
-      room = room - 1
-      self.delivering[row.id], self.delivering_count = true, self.delivering_count + 1
-      local task = self.loop:spawn(webhook.deliver, self.service, row)
-      self.loop:spawn(function()
-        local ok, err = task:join()
-        self.delivering[row.id], self.delivering_count = nil, self.delivering_count - 1
-        if not ok and not self.is_leaving then self:delivery_broke(row, err) end
-      end)
-    end
-  end
-end
-
 -- ---- the lease ----
 
 --- Another process does all this from now on.
@@ -309,7 +283,8 @@ function Engine:try_lease()
   if err then self:say("the engine's lease: " .. tostring(err)) end
   self.looked, self.later, self.version = { lease = self.host.now() }, {}, nil
   self.hasty_until = self.host.now() + HASTE
-  return self.lease ~= nil
+  if self.lease and self.is_leaving then self.lease:release() end -- it was told to meanwhile
+  return self.lease ~= nil and not self.is_leaving
 end
 
 --- Holds the lease for another while.
@@ -361,7 +336,7 @@ function Engine:turn()
     self.may_be_untold = false
     self:tell_untold()
   end
-  self:deliver()
+  self.delivering:look()
 end
 
 -- ---- from the first look to the last ----

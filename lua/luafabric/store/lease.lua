@@ -59,7 +59,8 @@ end
 
 --- Holds it for another while; in a task.
 ---@return boolean|nil held
----@return luafabric.Error|nil err  nil as well: somebody else has it
+---@return luafabric.Error|nil err  it could not be written, and is held for as long as before; nil
+---  as well: somebody else has it
 function Lease:renew()
   local till = self.store.now() + self.store.lease
   local ok, err = committing.commit(self.store, { { HOLD, self.name, self.fence, till,
@@ -68,8 +69,8 @@ function Lease:renew()
     self.till = till
     return true
   end
-  self.till = -math.huge
   if not committing.is_refused(err) then return nil, err end
+  self.till = -math.huge
 end
 
 --- Whether it is surely ours.

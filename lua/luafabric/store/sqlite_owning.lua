@@ -82,7 +82,7 @@ end
 ---  right here can be taken up like any other, and its key is nobody's for ever
 
 --- Puts a new run into the store, and takes it. A key with an unfinished run is an error with
---- store_code "duplicate", and that run is the error's `run`.
+--- store_code "duplicate", and that run is the error's `run`; an id that is there is "exists".
 ---@param store luafabric.SqliteStore
 ---@param given luafabric.NewRun
 ---@return luafabric.StoredRun|nil run
@@ -102,7 +102,7 @@ function M.create_run(store, given)
   if ok then return run end
   if message:find("runs.key", 1, true) then return nil, duplicate_of(store, given) end
   if message:find("runs.run_id", 1, true) then
-    return nil, errors.new { kind = "usage",
+    return nil, errors.new { kind = "usage", store_code = "exists",
       message = ("there is a run %s in %s already"):format(given.run_id, store.path) }
   end
   return nil, messages.error(store.path, message, code)
