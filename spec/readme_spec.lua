@@ -215,7 +215,7 @@ describe("the README #process", function()
       told:run("a", 60):done "succeeded"
       world:put(told.events):close()
       shell.run(("mkdir '%s/workflows'"):format(world.folder))
-      write(world.folder .. "/workflows/weather.lua", snippets.workflow)
+      write(world.folder .. "/workflows/nightly.lua", snippets.workflow)
       server = service_server.start { store = world.path, workflows = world.folder .. "/workflows",
         token = TOKEN }
     end)

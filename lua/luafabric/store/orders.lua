@@ -338,7 +338,8 @@ function M.untold(store)
     order by seq]])
 end
 
-local CLAIM = [[update orders set state = 'started', problem = null
+-- Why it could not begin before is known until it begins: a try may take long.
+local CLAIM = [[update orders set state = 'started'
   where run_id = ?1 and state = 'queued']]
 
 --- Takes a queued order, so that nobody else does; in a task.
