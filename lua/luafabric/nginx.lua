@@ -14,6 +14,7 @@ local M = {}
 
 local LOOK = 0.25 -- seconds; so often a stream looks whether its client or its worker goes
 local LONGEST_KEY = 255 -- characters
+local LARGEST_EXACT = 2 ^ 53 -- beyond it two whole numbers may be one
 local FINGERPRINT_KEY = "luafabric events" -- 16 characters; no secret: it only makes keys short
 local RESTART = 5 -- seconds until an engine that broke is started again
 
@@ -210,11 +211,12 @@ end
 
 local function whole_text(value)
   if type(value) ~= "number" then return value end
-  return value % 1 == 0 and ("%.0f"):format(value) or nil
+  local is_exact = value % 1 == 0 and math.abs(value) < LARGEST_EXACT
+  return is_exact and ("%.0f"):format(value) or nil
 end
 
----@field key nil|fun(event: luafabric.NginxEvent): string|integer|nil  what makes it the same run
---- longer, or of other characters, than those may be.
+--- What makes an event the same run: a run's key, and a request's, which are the text itself, or a
+--- fingerprint of one that is longer, or of other characters, than those may be.
 ---@return string|nil key
 ---@return string|nil idempotency_key
 local function keys_of(self, given, event)
@@ -222,7 +224,8 @@ local function keys_of(self, given, event)
   if value == nil then return nil end
   local text = whole_text(value)
   if type(text) ~= "string" or text == "" then
-    local what = text == "" and "an empty text" or type(value) == "number" and "a broken number"
+    local what = text == "" and "an empty text"
+      or type(value) == "number" and "a number that is not whole, or beyond 2^53"
       or "a " .. type(value)
     local problem_text = "the function given as key gives " .. what
     self.service:log(problem_text .. ": expected a text, a whole number or nil")

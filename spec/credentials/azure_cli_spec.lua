@@ -122,7 +122,7 @@ echo '{"accessToken":"t'$(wc -l < $folder/count)'",]] .. field .. [[}']], [[
   it("that hangs is ended, and its children with it", function()
     local output = with_az("echo $$ > $folder/pid; sleep 1000 & sleep 1000",
       "show(credentials.azure_cli { timeout = 0.3 })")
-    assert.equal("timeout: no token from the Azure CLI: it gave no answer within 0.3 s\n",
+    assert.equal("network: no token from the Azure CLI: it gave no answer within 0.3 s\n",
       output)
     local code = shell.run("kill -0 " .. read "pid")
     assert.not_equal(0, code)

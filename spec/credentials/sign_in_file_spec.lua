@@ -194,7 +194,7 @@ describe("the file of a sign-in #process", function()
     local io = { now = function() return now end, sleep = function(s) now = now + s end }
     for patience, patient in pairs { [120] = true, [5] = false } do
       local held, err = sign_in_file.lock(path, io, patient)
-      assert.same({ nil, "timeout" }, { held, err.kind })
+      assert.same({ nil, "network" }, { held, err.kind })
       assert.equal(("the sign-in: %s is locked by another process for more than %d s; end that one")
         :format(path, patience), err.message)
     end

@@ -192,8 +192,8 @@ describe("the service in nginx #process", function()
       ids[index] = run_id
     end
     assert.same({ deliver(4711) }, { deliver "4711" })
-    for wrong, what in pairs { [5.5] = "a broken number", [true] = "a boolean",
-        [""] = "an empty text" } do
+    for wrong, what in pairs { [5.5] = "a number that is not whole, or beyond 2^53",
+        [true] = "a boolean", [""] = "an empty text" } do
       local mistake = "the function given as key gives " .. what
       assert.same({ 500, mistake .. "; the service's log says what is expected" },
         { deliver(wrong) })

@@ -58,18 +58,33 @@ local function outputs(child, io, timeout)
   end
 end
 
---- az speaks of itself in several lines, the first of which says what is wrong. What is neither the
---- authority's word nor about whom to be is taken for its way to the authority, which may be there
---- again later.
+-- What az says when the way to the authority is not there, which it may be again later.
+local of_the_network = { "max retries exceeded", "connection", "timed out", "resolve",
+  "name or service not known", "network", "proxy", "ssl" }
+
+local function is_of_the_network(line)
+  line = line:lower()
+  for _, word in ipairs(of_the_network) do
+    if line:find(word, 1, true) then return true end
+  end
+  return false
+end
+
+--- az speaks of itself in several lines, the first of which says what is wrong.
 ---@return luafabric.Error
 local function complaint(text)
   text = text:gsub("\27%[[%d;]*m", "")
-  local line = text:match("ERROR: ([^\r\n]+)") or text:match("([^\r\n]+)") or "it gave no reason"
+  local line = text:match("ERROR: ([^\r\n]+)") or text:match("([^\r\n]+)")
+  if not line then -- somebody ended it
+    local err = unauthorized "it gave no reason"
+    err.kind = "network"
+    return err
+  end
   if line:find("az login", 1, true) or text:find("AADSTS", 1, true) then
     return unauthorized(exchange.quote(line), "no_credential")
   end
   local err = unauthorized(exchange.quote(line))
-  if not line:lower():find("subscription", 1, true) then err.kind = "network" end
+  if is_of_the_network(line) then err.kind = "network" end
   return err
 end
 
@@ -113,7 +128,7 @@ local function fetch(args, timeout, io)
   local out, err, ending = outputs(child, io, timeout)
   child:close()
   if not out then
-    return nil, errors.new { kind = "timeout", code = "no_credential",
+    return nil, errors.new { kind = "network", code = "no_credential",
       message = ("no token from the Azure CLI: it gave no answer within %g s"):format(timeout) }
   end
   return read(out, err, ending, now)

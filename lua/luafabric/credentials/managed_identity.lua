@@ -138,8 +138,10 @@ local function fetch(source, resource, world, seen, io, patient)
       return request
     end,
     read = function(completion)
-      seen.is_there = seen.is_there or exchange.decode(completion) ~= nil
-      return read_token(source, completion, asked_at, is_probe)
+      local answer, problem = read_token(source, completion, asked_at, is_probe)
+      -- Of others that answer in JSON nobody knows whether they are the metadata service.
+      seen.is_there = seen.is_there or answer ~= nil or completion.status == 410
+      return answer, problem
     end,
   }, io, patient)
 end

@@ -108,7 +108,7 @@ function M.lock(path, io, patient)
     if io.now() - begun > patience then
       local err = refused(("%s is locked by another process for more than %d s")
         :format(path, patience), "end that one")
-      err.kind = "timeout"
+      err.kind = "network" -- that may be over soon, as a network that is away
       return nil, err
     end
     -- A task that was cancelled with its loop leaves its lock to the collector.
