@@ -76,7 +76,8 @@ describe("the README #process", function()
     shell.run(("mkdir -p '%s/nb/Sales' && cp examples/seattle/*.csv '%s/nb/'; " ..
       "cp examples/seattle/Weather/Ingest.ipynb '%s/nb/Sales/Ingest orders.ipynb'")
       :format(scratch, scratch, scratch))
-    local endpoint = start { notebooks = scratch .. "/nb" }
+    local endpoint = start { notebooks = scratch .. "/nb",
+      clients = { ["12345678-1234-1234-1234-123456789abc"] = "secret" } }
     local text = snippets["run-fabric"]:gsub("AZURE_TENANT_ID=…", "AZURE_TENANT_ID=contoso.com")
       :gsub("AZURE_CLIENT_ID=…", "AZURE_CLIENT_ID=12345678-1234-1234-1234-123456789abc")
       :gsub("AZURE_CLIENT_SECRET=…", "AZURE_CLIENT_SECRET=secret")

@@ -125,13 +125,13 @@ describe("a disk that fails #process", function()
     shell.run(("echo 'this is not a database, and long enough to be seen' >'%s/text.db'")
       :format(folder))
     local store = assert(sqlite_store.open(folder .. "/newer.db"))
-    assert(store.db:exec "pragma user_version = 2")
+    assert(store.db:exec "pragma user_version = 7")
     store:close()
     refuse_all {
       { name = "/full.db", sentence = "^luafabric: the disk is full: [^\n]+\n$",
         env = environment("write", 0, FULL) },
       { name = "/text.db", sentence = "^luafabric: [^\n]+ is not a store of runs: [^\n]+\n$" },
-      { name = "/newer.db", sentence = "^luafabric: [^\n]+ is a store of version 2, [^\n]+\n$" },
+      { name = "/newer.db", sentence = "^luafabric: [^\n]+ is a store of version 7, [^\n]+\n$" },
       { name = "/nightly.lua/runs.db", sentence = "^luafabric: the store of runs: [^\n]+\n$" },
     }
   end)

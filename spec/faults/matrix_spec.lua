@@ -5,7 +5,7 @@
 local matrix = require "spec.faults.matrix"
 local shell = require "spec.support.shell"
 
-local TRIALS = tonumber(os.getenv("TRIALS") or "") or 25
+local TRIALS = tonumber(os.getenv("TRIALS") or "") or 15
 
 describe("a matrix of lost answers #process", function()
   it("has one run for each that was asked for, found or sent again", function()

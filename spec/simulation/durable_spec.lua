@@ -8,7 +8,7 @@ local mistakes = require "spec.simulation.durable_mistakes"
 local seeds = require "spec.simulation.seeds"
 local story = require "luafabric.simulation.story"
 
-local played = seeds.new(10000, 100)
+local played = seeds.new(5000, 100)
 local first, count = played.first, played.count
 local MOST_SHOWN = 5
 

@@ -6,7 +6,7 @@ local description = require "spec.simulation.description"
 local random_workflow = require "spec.simulation.random_workflow"
 local seeds = require "spec.simulation.seeds"
 
-local played = seeds.new(2000, 50)
+local played = seeds.new(1000, 50)
 local first, count = played.first, played.count
 local MOST_SHOWN = 5
 

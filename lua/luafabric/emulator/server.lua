@@ -77,7 +77,8 @@ local function prepare(options)
   if not checked then return nil, "the fault script is wrong: " .. tostring(message) end
   local seconds, microseconds = uv.gettimeofday()
   return { uv = uv, python = python, service = service.new {
-    workspaces = workspaces, faults = script, token = token, settings = settings_of(options),
+    workspaces = workspaces, faults = script, token = token, clients = options.clients,
+    settings = settings_of(options),
     seed = ("%d.%d.%d"):format(seconds, microseconds, uv.os_getpid()),
   } }
 end
@@ -202,7 +203,8 @@ end
 
 --- Serve until a signal, or until the parent is gone.
 ---@param options { notebooks: string, port: integer|nil, faults: string|table|nil,
----  retry_after: number|nil, token_env: string|nil, token: string|nil, python: string|nil,
+---  retry_after: number|nil, token_env: string|nil, token: string|nil, clients: table|nil,
+---  python: string|nil,
 ---  capacity: integer|nil, quota: boolean|table|nil, visibility_lag: number|table|nil,
 ---  status_lag: number|nil, page_size: integer|nil, capacity_answer: string|nil,
 ---  typed_route: boolean|nil, session_names: boolean|nil, root_is_request: boolean|nil,
@@ -210,6 +212,7 @@ end
 ---  lifeline: boolean|nil, on_ready: nil|fun(url: string), on_failure: nil|fun(message: string) }
 ---  retry_after: seconds, default 1; capacity: runs at a time, default 2, more wait as NotStarted;
 ---  token_env: the environment variable with the only token that is let in (else any is);
+---  clients: id -> secret, of the apps that get tokens beside that one, see emulator/entra;
 ---  lifeline: end when standard input does
 ---@return integer code  0 after a signal, 2 where it could not start (said on standard error)
 function M.run(options)
