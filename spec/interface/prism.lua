@@ -85,7 +85,9 @@ local function violations(completion)
   local found = { request = {}, response = {} }
   local text = completion.headers["sl-violations"]
   if not text then return found end
-  for _, entry in ipairs(assert(json.decode(text))) do
+  -- Of very many it says so, and cuts the list off: whole entries alone are read.
+  for object in text:gmatch "%b{}" do
+    local entry = assert(json.decode(object))
     local place = entry.location or {}
     local list = found[place[1]] or found.response
     list[#list + 1] = ("%s: %s"):format(table.concat(place, "."), tostring(entry.message))
