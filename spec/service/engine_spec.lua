@@ -496,7 +496,7 @@ describe("the engine of a service", function()
       world:order(2)
       tasks.sleep(20)
       local old, new = one.store, world:process_store()
-      new.former = old.owner
+      new.former = { [old.owner] = true }
       function old.commit()
         old.stopped = messages.error("runs.db", "disk full", "FULL")
         return nil, old.stopped
