@@ -496,7 +496,7 @@ describe("the engine of a service", function()
       world:order(2)
       tasks.sleep(20)
       local old, new = one.store, world:process_store()
-      new.former = old.owner
+      new.former = { [old.owner] = true }
       function old.commit()
         old.stopped = messages.error("runs.db", "disk full", "FULL")
         return nil, old.stopped
@@ -515,6 +515,65 @@ describe("the engine of a service", function()
     assert.equal("succeeded succeeded", world:states())
     assert.equal(6, world.lab:started())
     check_no_doubt()
+  end)
+
+  it("says once what goes on, and gives a store that writes nothing to nobody", function()
+    local messages = require "luafabric.store.sqlite_messages"
+    local one = world:process()
+    world:play(function()
+      tasks.sleep(5)
+      one.engine.lease.till = -math.huge
+      one.engine.lease = nil
+      assert(one.store.db:exec "update leases set lease_until = null")
+      local turns = 0
+      function one.store.commit()
+        turns = turns + 1
+        local stopped = messages.error("runs.db", "no sync", "IOERR_FSYNC")
+        one.store.stopped = turns > 20 and stopped or nil
+        return nil, turns % 2 == 0 and stopped or messages.error("runs.db", "full", "FULL")
+      end
+      tasks.sleep(60)
+      assert.equal(21, turns)
+    end)
+    assert.equal(3, #world.said)
+  end)
+
+  it("looks no further while the store cannot be read", function()
+    local one, looks = world:process(), 0
+    world:play(function()
+      world:order(1)
+      tasks.sleep(5)
+      function one.store.version()
+        return nil, errors.new { kind = "configuration", message = "runs.db is held" }
+      end
+      function one.store.rows(store, sql, ...)
+        if sql:find(" from orders", 1, true) then looks = looks + 1 end
+        return world.store.rows(store, sql, ...)
+      end
+      tasks.sleep(5)
+      assert.equal(0, looks)
+      one.store.version = nil
+      assert.is_true(world:wait_for_ends())
+    end)
+    assert.same({ "the engine cannot read its orders: runs.db is held" }, world.said)
+    assert.equal("succeeded", world:states())
+  end)
+
+  it("says that its lease ran out where it could not be renewed", function()
+    local one = world:process()
+    local commit, is_held = one.store.commit, true
+    function one.store.commit(store, unit)
+      if is_held and unit[1][1]:find "^update leases" then
+        return nil, errors.new { kind = "configuration", message = "runs.db is held" }
+      end
+      return commit(store, unit)
+    end
+    world:play(function()
+      tasks.sleep(60)
+      is_held = false
+    end)
+    assert.equal("the engine's lease: runs.db is held", world.said[1])
+    assert.equal("the engine's lease ran out: it could not be renewed", world.said[2])
   end)
 
   it("goes on when its lease could not be renewed once", function()

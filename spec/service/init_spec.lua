@@ -1,6 +1,7 @@
 -- What any answer of the service has, whatever was asked.
 
 local service_module = require "luafabric.service"
+local tasks = require "luafabric.tasks"
 local world_module = require "spec.service.world"
 
 describe("the service", function()
@@ -115,6 +116,47 @@ describe("the service", function()
       end
       world.service:close()
     end)
+
+    it("opens new ones ever less often while each stops, and lets go of the ones before", function()
+      local messages = require "luafabric.store.sqlite_messages"
+      world.service.options.store = world.path
+      for _, name in ipairs { "store", "desk" } do
+        local seen, count, changes = setmetatable({}, { __mode = "k" }), 0, {}
+        world:run(function()
+          for second = 0, 299 do
+            local store = assert(world.service[name](world.service))
+            if not seen[store] then
+              seen[store] = true
+              changes[#changes + 1] = second
+              store.stopped = messages.error(world.path, "full", "FULL")
+            end
+            tasks.sleep(1)
+          end
+        end)
+        for _ in pairs(seen) do count = count + 1 end
+        assert.same({ 0, 1, 6, 16, 36, 76, 136, 196, 256 }, changes, name)
+        assert.is_true(count <= 3, name .. ": " .. count)
+      end
+      world.service:close()
+    end)
+
+    it("takes up at once what any of the stores before had", function()
+      local lease = require "luafabric.store.lease"
+      local messages = require "luafabric.store.sqlite_messages"
+      world.service.options.store = function()
+        return assert(sqlite_store.open(world.path, { synchronous = true, now = world.host.wall }))
+      end
+      world.service.opened = nil
+      world:run(function()
+        local first = assert(world.service:store())
+        assert(lease.take(first, "engine"))
+        for _ = 1, 2 do
+          assert(world.service:store()).stopped = messages.error(world.path, "full", "FULL")
+          tasks.sleep(first.lease / 3)
+        end
+        assert.is_not_nil(lease.take(assert(world.service:store()), "engine"))
+      end)
+    end)
   end)
 
   describe("while another process holds the store's file", function()
@@ -128,7 +170,7 @@ describe("the service", function()
       world.host.post({ kind = "wake" }, world.host.now() + 0.25)
       local statuses = {}
       world:run(function()
-        local _, loop = require("luafabric.tasks").current()
+        local _, loop = tasks.current()
         loop:on("wake", function() assert(other:exec "commit") end)
         statuses[1] = world.service:handle { method = "GET", target = "/healthz",
           headers = {} }.status

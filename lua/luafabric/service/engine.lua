@@ -53,15 +53,20 @@ Engine.__index = Engine
 ---@return luafabric.ServiceEngine
 function M.new(service)
   local self = setmetatable({ service = service, options = service.options or {}, jobs = {},
-    starting = 0, count = 0, later = {}, looked = {} }, Engine)
+    starting = 0, count = 0, later = {}, looked = {}, said = {} }, Engine)
   self.delivering = delivering.new(self)
   return self
 end
 
+--- Tells the operator, once for as long as it goes on.
 function Engine:say(text)
-  if text == self.said then return end
-  self.said = text
-  self.service:log(text)
+  local now = self.host.now()
+  for known, at in pairs(self.said) do
+    if at + FORGOTTEN_AFTER < now then self.said[known] = nil end
+  end
+  local is_known = self.said[text]
+  self.said[text] = now
+  if not is_known then self.service:log(text) end
 end
 
 --- What a look into the store gave; its failure is told once, and the next look comes anyway.
@@ -73,9 +78,14 @@ function Engine:seen(rows, err)
 end
 
 --- Whether a look may find what the last one did not: somebody has written, or we have room again.
+---@return boolean|nil has_news  nil: nothing can be read now
 function Engine:has_news()
-  local version = self.store:version()
-  if version and version == self.version and not next(self.later) then return false end
+  local version, err = self.store:version()
+  if not version then
+    self:seen(nil, err)
+    return nil
+  end
+  if version == self.version and not next(self.later) then return false end
   self.version = version
   return true
 end
@@ -281,6 +291,7 @@ function Engine:try_lease()
   local err
   self.lease, err = lease_module.take(self.store, orders.LEASE)
   if err then self:say("the engine's lease: " .. tostring(err)) end
+  if self.lease then self.said = {} end -- what is said from now on is new
   self.looked, self.later, self.version = { lease = self.host.now() }, {}, nil
   self.hasty_until = self.host.now() + HASTE
   if self.lease and self.is_leaving then self.lease:release() end -- it was told to meanwhile
@@ -297,6 +308,8 @@ function Engine:keep_lease()
     self:say("the engine's lease: " .. tostring(err))
     self.looked.lease = nil -- at once again, as long as it lasts
     if self.lease:is_held() then return true end
+    self:lose "the engine's lease ran out: it could not be renewed"
+    return false
   end
   self:lose "the engine runs in another process now"
   return false
@@ -317,7 +330,7 @@ function Engine:usable_store()
   local err
   self.store, err = self.service:store()
   if not self.store then self:say(tostring(err)) end
-  return self.store
+  return self.store and not self.store.stopped and self.store or nil
 end
 
 --- Everything that is to be done now. While all runs wait nobody writes, and nothing is looked for.
@@ -325,6 +338,7 @@ function Engine:turn()
   if not self.lease and not self:try_lease() then return end
   if not self:keep_lease() then return end
   local has_news = self:has_news()
+  if has_news == nil then return end -- each look would keep the thread as long as this one
   if has_news then
     self.may_come, self.may_be_untold = true, true
     self:look_for_wishes()

@@ -21,6 +21,9 @@ local PATIENCE, ENGINE_PATIENCE = 0.03, 1
 local LONGEST_BUSY = 5 -- seconds that a request is tried again
 local PAUSE = 0.1 -- seconds between two tries
 
+-- Seconds between two changes of a store that stopped for a new one: at first, and at the longest.
+local RENEWAL, LONGEST_RENEWAL = 5, 60
+
 ---@class luafabric.Service
 ---@field options luafabric.ServiceOptions
 local Service = {}
@@ -66,7 +69,7 @@ local function own(self)
   local pid = core.pid()
   if self.pid ~= pid then
     self.pid, self.opened, self.opened_desk, self.made_client = pid, nil, nil, nil
-    self.former = nil
+    self.former, self.renewed = {}, {}
     self.workflows = require("luafabric.service.workflows").new(self.options.workflows)
     self.states = require("luafabric.service.states").new()
   end
@@ -87,19 +90,39 @@ local function is_of_use(store)
   return not store.stopped or store.stopped.store_code:find("FSYNC", 1, true) ~= nil
 end
 
+local function seconds_now()
+  local _, loop = tasks.current()
+  return loop and loop.host.now() or core.monotonic()
+end
+
+--- Whether it is too early to change the store for a new one once more: while the disk is full each
+--- new one would soon stop as well. Meanwhile the stopped one still reads.
+local function is_kept(self, name)
+  local now, last = seconds_now(), self.renewed[name]
+  if last and now < last.at + last.pause then return true end
+  local is_again = last and now < last.at + 2 * LONGEST_RENEWAL
+  self.renewed[name] = { at = now,
+    pause = is_again and math.min(2 * last.pause, LONGEST_RENEWAL) or RENEWAL }
+  collectgarbage() -- closes those that nobody has any more
+  return false
+end
+
 --- Has the next one who asks for the store get a new one. What was done with the one before must
 --- have ended by the time the new one takes runs: it takes up the former one's at once.
 function Service:drop_store()
   own(self)
-  if self.opened then self.former, self.opened = self.opened.owner, nil end
+  if not self.opened then return end
+  self.former[self.opened.owner] = true
+  self.opened = nil
 end
 
 --- The store of runs, opened when it is first asked for, and anew where it writes nothing any more.
----@return luafabric.SqliteStore|nil store
+---@return luafabric.SqliteStore|nil store  may be one that only reads: look at `stopped`
 ---@return luafabric.Error|nil err
 function Service:store()
   own(self)
   if is_of_use(self.opened) then return self.opened end
+  if self.opened and is_kept(self, "store") then return self.opened end
   self:drop_store()
   local given = self.options.store
   local store, err
@@ -108,7 +131,10 @@ function Service:store()
   else
     store, err = require("luafabric.store.sqlite").open(given, { patience = ENGINE_PATIENCE })
   end
-  if store and store.owner ~= self.former then store.former = self.former end
+  if store then
+    self.former[store.owner] = nil
+    store.former = self.former
+  end
   self.opened = store
   return store, err
 end
@@ -121,7 +147,9 @@ function Service:desk()
   own(self)
   local given = self.options.store
   if type(given) == "function" then return self:store() end
-  if is_of_use(self.opened_desk) then return self.opened_desk end
+  local desk = self.opened_desk
+  if is_of_use(desk) or desk and is_kept(self, "desk") then return desk end
+  self.opened_desk = nil
   local store, err = require("luafabric.store.sqlite").open(given, { patience = PATIENCE })
   self.opened_desk = store
   return store, err

@@ -30,7 +30,8 @@ local MEMORY = ":memory:"
 ---@field lease number       seconds that a run is held without a renewal
 ---@field now fun(): number  unix seconds
 ---@field owner string       who takes runs
----@field former string|nil  an owner of this process that is done: what it has is free
+---@field former table<string, boolean>|nil  owners of this process that are done: what they have
+---  is free
 ---@field stopped luafabric.Error|nil  why nothing is written any more
 local Store = {}
 Store.__index = Store
@@ -252,10 +253,11 @@ end
 local VERSION = "select data_version || ' ' || total_changes() as version from pragma_data_version"
 
 --- What is another text whenever somebody has written since, whoever it is: quicker than to look.
----@return string|nil version  nil: it cannot be read
+---@return string|nil version
+---@return luafabric.Error|nil err  it cannot be read
 function Store:version()
-  local rows = self:rows(VERSION)
-  return rows and rows[1].version
+  local rows, err = self:rows(VERSION)
+  return rows and rows[1].version, err
 end
 
 ---@class luafabric.RunRow

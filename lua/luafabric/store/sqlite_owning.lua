@@ -28,7 +28,7 @@ end
 ---@param owner string
 ---@return boolean
 function M.is_gone(store, owner)
-  return owner == store.former or owners.is_gone(owner)
+  return store.former ~= nil and store.former[owner] or owners.is_gone(owner)
 end
 
 --- True while the run has an owner who is not surely gone and whose lease has not run out.
