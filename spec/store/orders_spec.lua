@@ -266,6 +266,16 @@ describe("an order", function()
     end)
   end)
 
+  it("has no end to be told while its run goes on", function()
+    assert(place())
+    local run = start "a"
+    local also = { { "insert into leases (name, fence) values ('told', 1)" } }
+    assert.is_true(call("tell_end", store, "a", also))
+    assert.same({}, store:rows "select * from leases")
+    finish(run)
+    assert.equal("a", orders.untold(store)[1].run_id)
+  end)
+
   it("tells its end once, with what else is to be written", function()
     assert(place())
     local run = start "a"

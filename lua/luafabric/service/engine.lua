@@ -182,6 +182,14 @@ end
 -- Another process has it, or had it, or was quicker.
 local quiet = { owned = true, fenced = true, exists = true }
 
+--- It will never begin. Where that cannot be written down it is tried again.
+function Engine:refuse(run_id, problem)
+  local ok, err = orders.refuse(self.store, run_id, problem)
+  if ok then return self:tell_end(run_id) end
+  self:say(tostring(err))
+  self:try_later(run_id)
+end
+
 --- It did not begin, or was broken off.
 function Engine:failed(job, err)
   local run_id, problem = job.run_id, carrying.problem(err)
@@ -196,8 +204,7 @@ function Engine:failed(job, err)
     self:try_later(run_id)
     orders.give_back(self.store, run_id, problem)
   else
-    orders.refuse(self.store, run_id, problem)
-    self:tell_end(run_id)
+    self:refuse(run_id, problem)
   end
 end
 
@@ -210,9 +217,8 @@ local function settle(self, job, ok, report, err)
   end
   if report.handed_over then return end
   if report.run_id == job.run_id then return self:tell_end(job.run_id) end
-  orders.refuse(self.store, job.run_id, ("run %s has succeeded: there is nothing to repair")
-    :format(report.run_id))
-  self:tell_end(job.run_id)
+  self:refuse(job.run_id, ("run %s has succeeded: there is nothing to repair"):format(
+    report.run_id))
 end
 
 --- Begins with an order that nobody carries out.

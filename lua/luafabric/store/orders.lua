@@ -380,9 +380,11 @@ M.refuse = set [[update orders set state = 'refused', problem = ?2, open = 0
 ---@type luafabric.SetOrder
 M.set_problem = set "update orders set problem = ?2 where run_id = ?1 and problem is not ?2"
 
-local END = "update orders set open = 0, ended_told = 1 where run_id = ?1 and ended_told = 0"
+local END = [[update orders set open = 0, ended_told = 1 where run_id = ?1 and ended_told = 0
+  and (state in ('refused', 'cancelled')
+    or exists (select 1 from runs where run_id = ?1 and state = 'ended'))]]
 
---- Its end is told; in a task.
+--- Its end is told; in a task. Nothing changes where there is none: somebody else goes on with it.
 ---@param store luafabric.SqliteStore
 ---@param run_id string
 ---@param also table[]|nil  statements of the same commit, such as a message to be sent
