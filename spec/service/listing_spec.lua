@@ -107,11 +107,11 @@ describe("the list of runs", function()
   end)
 
   it("is found by indexes, however many runs there are", function()
-    local listing = require "luafabric.service.listing"
+    local pages = require "luafabric.store.pages"
     local cases = { {}, { before = "x" }, { state = "running" }, { state = "queued", before = "x" },
       { workflow = "plain" } }
     for _, query in ipairs(cases) do
-      local sql = listing.question(query):gsub("%?5", "10"):gsub("%?[13]", "5"):gsub("%?%d", "'x'")
+      local sql = pages.question(query):gsub("%?5", "10"):gsub("%?[13]", "5"):gsub("%?%d", "'x'")
       for _, row in ipairs(assert(world.store:rows("explain query plan " .. sql))) do
         assert.is_nil(row.detail:find("^SCAN runs$") or row.detail:find("^SCAN orders$"), sql)
       end

@@ -39,16 +39,7 @@ function M.new(options)
   ---@return table[] events
   function host.wait(max_s)
     if not cqueues.running() then return host.collect(max_s) end
-    local deadline = host.now() + (max_s or math.huge)
-    while true do
-      local events = host.collect(0)
-      local left = deadline - host.now()
-      if #events > 0 or left <= 0 or host.woken then
-        host.woken = nil
-        return events
-      end
-      suspend(left)
-    end
+    return transport_host.wait(host, max_s, suspend)
   end
 
   --- Ends a wait that is under way, from another coroutine.

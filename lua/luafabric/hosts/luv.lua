@@ -101,18 +101,7 @@ function M.new(options)
   --- What has happened, at most `max_s` from now; nil waits for ever.
   ---@param max_s number|nil
   ---@return table[] events
-  function host.wait(max_s)
-    local deadline = host.now() + (max_s or math.huge)
-    while true do
-      local events = host.collect(0)
-      local left = deadline - host.now()
-      if #events > 0 or left <= 0 or host.woken then
-        host.woken = nil
-        return events
-      end
-      suspend(left)
-    end
-  end
+  function host.wait(max_s) return transport_host.wait(host, max_s, suspend) end
 
   --- Ends a wait that is under way, from another callback or coroutine.
   function host.wake()

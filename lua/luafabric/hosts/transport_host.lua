@@ -92,4 +92,23 @@ function M.new(name, options)
   return host, transport, sources
 end
 
+--- Waits in a program's own event loop: until something has happened, `host.woken`, or for `max_s`.
+---@param host table
+---@param max_s number|nil                seconds; nil: for ever
+---@param suspend fun(seconds: number)    lets the loop work until the transport's descriptor is
+---  readable, somebody wakes the host, or that time is over
+---@return table[] events
+function M.wait(host, max_s, suspend)
+  local deadline = host.now() + (max_s or math.huge)
+  while true do
+    local events = host.collect(0)
+    local left = deadline - host.now()
+    if #events > 0 or left <= 0 or host.woken then
+      host.woken = nil
+      return events
+    end
+    suspend(left)
+  end
+end
+
 return M

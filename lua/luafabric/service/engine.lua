@@ -6,6 +6,7 @@ local carrying = require "luafabric.service.carrying"
 local delivering = require "luafabric.service.delivering"
 local lease_module = require "luafabric.store.lease"
 local orders = require "luafabric.store.orders"
+local outline = require "luafabric.store.outline"
 local tasks = require "luafabric.tasks"
 local webhooks = require "luafabric.store.webhooks"
 
@@ -109,14 +110,6 @@ function Engine:tell_end(run_id)
   self:say(tostring(err))
 end
 
---- The run of an order, if there is one.
----@return luafabric.RunRow|nil row
----@return luafabric.Error|nil err
-function Engine:run_of(run_id)
-  local rows, err = self.store:rows("select run_id, state from runs where run_id = ?1", run_id)
-  return rows and rows[1], err
-end
-
 --- Somebody wants it to end. One that had been told to does so by itself; a second order would skip
 --- its finally steps.
 local function apply(job, wish)
@@ -157,7 +150,7 @@ local function carry_out(self, job)
     is_taken, err = orders.claim(self.store, job.run_id)
     if not is_taken then return nil, err end
   end
-  row, err = self:run_of(job.run_id)
+  row, err = outline.state(self.store, job.run_id)
   if err then return nil, err end
   if row and row.state == "ended" then return { run_id = job.run_id } end
   definition, err = carrying.definition(service, order)
@@ -193,7 +186,7 @@ end
 --- It did not begin, or was broken off.
 function Engine:failed(job, err)
   local run_id, problem = job.run_id, carrying.problem(err)
-  local row, read_err = self:run_of(run_id)
+  local row, read_err = outline.state(self.store, run_id)
   -- Who comes next tries.
   if read_err or (self.is_leaving or job.is_leaving) and not row then return end
   if row and row.state == "ended" then return self:tell_end(run_id) end

@@ -2,6 +2,7 @@
 --- store by few questions, so that every worker of every process gives the same, and nothing is
 --- lost when one ends.
 
+local counts = require "luafabric.store.counts"
 local health = require "luafabric.service.health"
 local version = require "luafabric.version"
 
@@ -43,8 +44,7 @@ end
 -- ---- families ----
 
 local function runs(store, text)
-  local rows, err = store:rows [[select workflow, state, outcome, count(*) as count from runs
-    group by workflow, state, outcome order by workflow, state, outcome]]
+  local rows, err = counts.runs(store)
   if not rows then return nil, err end
   text:family("luafabric_runs", "gauge", "Runs in the store.")
   for _, row in ipairs(rows) do
@@ -55,10 +55,7 @@ local function runs(store, text)
 end
 
 local function orders(store, text)
-  local rows, err = store:rows [[
-    select coalesce(json_extract(options, '$.title'), workflow) as name, count(*) as count,
-      min(at) as oldest, sum(problem is not null) as troubled
-    from orders where state = 'queued' group by name order by name]]
+  local rows, err = counts.queued_orders(store)
   if not rows then return nil, err end
   local oldest, troubled = nil, 0
   text:family("luafabric_orders_queued", "gauge", "Runs that were ordered and have not begun.")
@@ -84,8 +81,7 @@ local function engine(store, text)
 end
 
 local function webhooks(store, text)
-  local rows, err = store:rows [[select state, count(*) as count from webhooks
-    group by state order by state]]
+  local rows, err = counts.webhooks(store)
   if not rows then return nil, err end
   text:family("luafabric_webhooks", "gauge", "Webhooks by what became of them.")
   for _, row in ipairs(rows) do

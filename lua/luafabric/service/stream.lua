@@ -4,6 +4,7 @@
 local found_run = require "luafabric.service.found"
 local looking = require "luafabric.service.looking"
 local messages = require "luafabric.store.sqlite_messages"
+local outline = require "luafabric.store.outline"
 local problem = require "luafabric.service.problem"
 local run_document = require "luafabric.view.run_document"
 
@@ -67,9 +68,9 @@ local function look(store, found)
   local is_waiting = not found.is_run and found.row.state ~= "ended"
   if is_waiting then return found_run.exact(store, found.run_id) end
   if not found.is_run then return found end
-  local rows, err = store:rows("select state, outcome from runs where run_id = ?1", found.run_id)
-  if not rows then return nil, err end
-  if rows[1] then found.row.state, found.row.outcome = rows[1].state, rows[1].outcome end
+  local row, err = outline.state(store, found.run_id)
+  if err then return nil, err end
+  if row then found.row.state, found.row.outcome = row.state, row.outcome end
   return found
 end
 

@@ -28,6 +28,16 @@ function M.short_id(store, run_id)
   return run_id:sub(1, math.max(LEAST, common + 1))
 end
 
+--- Whether a run has ended, and how; cheaper than `find`.
+---@param store luafabric.SqliteStore
+---@param run_id string  whole
+---@return { state: string, outcome: string|nil }|nil row  nil without an error: there is none
+---@return luafabric.Error|nil err
+function M.state(store, run_id)
+  local rows, err = store:rows("select state, outcome from runs where run_id = ?1", run_id)
+  return rows and rows[1], err
+end
+
 --- The last event of a run.
 ---@param store luafabric.SqliteStore
 ---@param run_id string
